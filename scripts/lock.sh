@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Resolve pyproject.toml into the two lock files: every dependency pinned with its hashes, no index and no URL named.
+# Needs uv (python -m pip install uv). Run after a change of the dependencies: make lock
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=$(sed -n 's/^requires = \["\(setuptools==[^"]*\)"\]$/\1/p' pyproject.toml)
+common=(--universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet)
+echo "$build" | uv pip compile pyproject.toml - "${common[@]}" -o requirements.lock
+echo "$build" | uv pip compile pyproject.toml - --extra dev -c requirements.lock "${common[@]}" -o requirements-dev.lock

@@ -1,0 +1,3 @@
+"""tradeterm: the terminal workstation for systematic trading."""
+
+__version__ = "0.1.0"

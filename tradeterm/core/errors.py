@@ -1,0 +1,274 @@
+"""One tree of errors; each class carries the exit code of the command that meets it.
+
+TradetermError                1  failed
+├── UsageError                2  wrong usage or configuration
+│   ├── WorkspaceNotFound
+│   ├── BadInstant
+│   └── ConfigError
+│       ├── UnknownKey
+│       ├── BadValue
+│       └── BadConfigFile
+├── DataError                 1
+│   ├── NotBars                  the file or frame holds no bars at all
+│   ├── BarsUnreadable           a stored file is damaged
+│   ├── MissingBars              nothing stored for what was asked
+│   └── StaleData             4  partly done, or data too old to act on
+├── StoreError                1
+│   ├── StoreUnwritable          full disk, read-only folder
+│   ├── FactConflict             a second, different answer for one key
+│   ├── LedgerBroken             the hash chain does not verify
+│   ├── RunMismatch              the same run id, other bits
+│   └── LockHeld              3  another process holds the lock
+├── StrategyError             1
+│   ├── StrategyNotFound      2
+│   ├── StrategyBroken           the file does not load
+│   └── BadWeights               weights outside the contract
+├── RiskHalt                  5
+├── ReconciliationBreak       6
+├── KillLatched               7
+├── CertificateFailed         8
+└── GateRefused               9
+
+A message is one line: what was found, where, what to do.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "BadConfigFile",
+    "BadInstant",
+    "BadValue",
+    "BadWeights",
+    "BarsUnreadable",
+    "CertificateFailed",
+    "ConfigError",
+    "DataError",
+    "FactConflict",
+    "GateRefused",
+    "KillLatched",
+    "LedgerBroken",
+    "LockHeld",
+    "MissingBars",
+    "NotBars",
+    "ReconciliationBreak",
+    "RiskHalt",
+    "RunMismatch",
+    "StaleData",
+    "StoreError",
+    "StoreUnwritable",
+    "StrategyBroken",
+    "StrategyError",
+    "StrategyNotFound",
+    "TradetermError",
+    "UnknownKey",
+    "UsageError",
+    "WorkspaceNotFound",
+    "nearest",
+]
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word closest to ``word``, or None when nothing is close."""
+    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+class TradetermError(Exception):
+    """Base of every error that a person is meant to read."""
+
+    exit_code = 1
+
+
+class UsageError(TradetermError):
+    """Wrong arguments or configuration."""
+
+    exit_code = 2
+
+
+class WorkspaceNotFound(UsageError):
+    """No folder with ``configs/`` from the start upward."""
+
+    def __init__(self, start: object) -> None:
+        super().__init__(f"{start}: no workspace here or above (no configs/ folder); run `tradeterm init DIR`")
+
+
+class BadInstant(UsageError):
+    """A text that is no date or instant."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"'{text}' is no date or instant; write 2024-08-30, 2024-08-30T16:00Z or today",
+        )
+
+
+class ConfigError(UsageError):
+    """A configuration that can't be used."""
+
+
+class UnknownKey(ConfigError):
+    """A key that no schema field has."""
+
+    def __init__(self, where: object, key: str, known: Iterable[str]) -> None:
+        near = nearest(key.rpartition(".")[2], known)
+        hint = f"did you mean '{near}'?" if near else "see `tradeterm config show` for the keys"
+        super().__init__(f"{where}: unknown key '{key}'; {hint}")
+        self.key = key
+
+
+class BadValue(ConfigError):
+    """A value of the wrong type or out of its range."""
+
+    def __init__(self, where: object, key: str, found: object, expected: str) -> None:
+        super().__init__(f"{where}: {key} was {found!r}; {expected}")
+        self.key = key
+
+
+class BadConfigFile(ConfigError):
+    """A file that is no YAML mapping, or can't be read."""
+
+    def __init__(self, where: object, found: str) -> None:
+        super().__init__(f"{where}: {found}; expected a YAML mapping")
+
+
+class DataError(TradetermError):
+    """Bars that can't be used."""
+
+
+class NotBars(DataError):
+    """A file that holds no bars at all; nothing was changed."""
+
+    def __init__(self, where: object, found: str) -> None:
+        super().__init__(f"{where}: {found}; expected columns of time, open, high, low, close (nothing was changed)")
+
+
+class BarsUnreadable(DataError):
+    """A stored file is damaged."""
+
+    def __init__(self, path: object, found: str) -> None:
+        super().__init__(f"{path}: {found}; move it away and run `tradeterm data update` or import it again")
+
+
+class MissingBars(DataError):
+    """Nothing is stored for what was asked."""
+
+    def __init__(self, what: str, remedy: str = "run `tradeterm data update`, or `tradeterm data import FILE`") -> None:
+        super().__init__(f"{what}: no bars stored; {remedy}")
+
+
+class StaleData(DataError):
+    """Partly done, or too old to act on."""
+
+    exit_code = 4
+
+
+class StoreError(TradetermError):
+    """The store can't do what was asked."""
+
+
+class StoreUnwritable(StoreError):
+    """A full disk or a read-only folder."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(f"{path}: can't be written ({reason}); free space or make the folder writable, then run again")
+
+
+class FactConflict(StoreError):
+    """A second, different answer for one key."""
+
+    def __init__(self, kind: str, key: str, stored: str, offered: str) -> None:
+        super().__init__(
+            f"ledger {kind} '{key}': already recorded as {stored}, refused {offered}; "
+            "facts are never rewritten, see `tradeterm incidents`",
+        )
+        self.kind, self.key = kind, key
+
+
+class LedgerBroken(StoreError):
+    """The hash chain does not verify."""
+
+
+class RunMismatch(StoreError):
+    """The same run id gave other bits."""
+
+    def __init__(self, run_id: str, file: str) -> None:
+        super().__init__(
+            f"run {run_id}: {file} differs from what is stored; keep the stored run and report this "
+            "(same configuration, data and code must give the same bits)",
+        )
+
+
+class LockHeld(StoreError):
+    """Another process holds the lock."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, holder: str) -> None:
+        super().__init__(f"{what} is held by {holder}; wait for it to end, then run again")
+
+
+class StrategyError(TradetermError):
+    """A strategy that can't be used."""
+
+
+class StrategyNotFound(StrategyError):
+    """No strategy of that name in the workspace."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, folder: object, known: Iterable[str]) -> None:
+        near = nearest(name, known)
+        hint = f"did you mean '{near}'?" if near else "see `tradeterm strategy list`"
+        super().__init__(f"{folder}: no strategy '{name}'; {hint}")
+
+
+class StrategyBroken(StrategyError):
+    """A strategy file that does not load or raised."""
+
+    def __init__(self, where: object, found: str) -> None:
+        super().__init__(f"{where}: {found}; mend the file, then run `tradeterm strategy check`")
+
+
+class BadWeights(StrategyError):
+    """Weights outside the contract."""
+
+    def __init__(self, strategy: str, when: str, symbol: str, found: str) -> None:
+        super().__init__(
+            f"{strategy} at {when}: weight of {symbol} {found}; "
+            "weights lie in [0, 1] of the strategy's budget ([-1, 1] if it declares short), their absolute sum at most 1",
+        )
+
+
+class RiskHalt(TradetermError):
+    """The drawdown ladder stands at halted."""
+
+    exit_code = 5
+
+
+class ReconciliationBreak(TradetermError):
+    """Own records and the broker's differ."""
+
+    exit_code = 6
+
+
+class KillLatched(TradetermError):
+    """The kill latch stands."""
+
+    exit_code = 7
+
+
+class CertificateFailed(TradetermError):
+    """A decision changed when the future was cut off."""
+
+    exit_code = 8
+
+
+class GateRefused(TradetermError):
+    """A promotion gate refused."""
+
+    exit_code = 9

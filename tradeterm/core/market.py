@@ -1,0 +1,136 @@
+"""Instruments, timeframes and bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, MINUTE_NS
+
+if TYPE_CHECKING:
+    from tradeterm.core.types import FloatArray, IntArray
+
+__all__ = ["AssetClass", "BarKey", "Bars", "FillBars", "Instrument", "Timeframe", "file_stem"]
+
+
+class AssetClass(StrEnum):
+    """What an instrument is; the value names its folder's contents in configuration and JSON."""
+
+    EQUITY = "equity"
+    CRYPTO = "crypto"
+    MACRO = "macro"
+
+    @property
+    def folder(self) -> str:
+        """Folder below ``data/``."""
+        return {"equity": "equities", "crypto": "crypto", "macro": "macro"}[self.value]
+
+
+class Timeframe(StrEnum):
+    """Length of a bar; ``monthly`` exists for macro series only."""
+
+    M1 = "1m"
+    M5 = "5m"
+    M15 = "15m"
+    M30 = "30m"
+    H1 = "1h"
+    H4 = "h4"
+    DAILY = "daily"
+    MONTHLY = "monthly"
+
+    @property
+    def step_ns(self) -> int:
+        """Nominal length in nanoseconds (a month counts 30 days; calendars know better)."""
+        return {
+            "1m": MINUTE_NS,
+            "5m": 5 * MINUTE_NS,
+            "15m": 15 * MINUTE_NS,
+            "30m": 30 * MINUTE_NS,
+            "1h": HOUR_NS,
+            "h4": H4_NS,
+            "daily": DAY_NS,
+            "monthly": 30 * DAY_NS,
+        }[self.value]
+
+    @property
+    def is_intraday_source(self) -> bool:
+        """Whether H4 bars are built from it (1 hour or finer)."""
+        return self.step_ns <= HOUR_NS
+
+
+def file_stem(symbol: str) -> str:
+    """File-name form of a symbol: ``BTC/USDT`` becomes ``BTC-USDT``."""
+    return symbol.replace("/", "-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """One tradable or macro series of the universe.
+
+    ``lot`` is the smallest quantity step in units (0 = no rounding); ``tick`` the smallest price step.
+    """
+
+    symbol: str
+    asset_class: AssetClass
+    calendar: str
+    lot: float = 1.0
+    tick: float = 0.01
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BarKey:
+    """Names one stored file of bars."""
+
+    asset_class: AssetClass
+    symbol: str
+    timeframe: Timeframe
+
+    @property
+    def relative_path(self) -> str:
+        """Path below ``data/``: ``crypto/BTC-USDT_h4.parquet``."""
+        return f"{self.asset_class.folder}/{file_stem(self.symbol)}_{self.timeframe.value}.parquet"
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.timeframe.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillBars:
+    """What an order decided at a bar's ``ts`` can be filled with: source bars that open in [ts, ts + step).
+
+    All arrays have shape (B,); a row without such a source bar has NaN prices, volume 0 and ``at`` = -1.
+    A source bar that straddles the end of the interval gives its open only.
+    """
+
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    volume: FloatArray
+    at: IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """Bars of one instrument and timeframe, sorted by ``ts``, shape (B,) each.
+
+    ts : open of the bar (H4: start of the grid interval; macro: start of the reference period), ns UTC
+    known_at : when the bar may be used: its close (macro: its publication), ns UTC
+    open, high, low, close : raw prices; NaN in an H4 row that holds fill prices only
+    volume : units traded; NaN where the source has none
+    straddles : whether a source bar of this H4 row crosses the grid (its volume and range can't be split)
+    fill : fill prices of H4 rows; None for other timeframes, whose bar itself is the fill bar
+    """
+
+    ts: IntArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    known_at: IntArray
+    straddles: IntArray | None = None
+    fill: FillBars | None = None
+
+    def __len__(self) -> int:
+        return len(self.ts)

@@ -1,0 +1,117 @@
+"""Aligned bars by decision time: all that a strategy ever gets to see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tradeterm.core.types import BoolArray, FloatArray, IntArray
+
+__all__ = ["FillFrame", "Panel", "newest_row"]
+
+_BY_ROW = ("times", "open", "high", "low", "close", "volume", "bar_no", "known_at")
+
+
+def newest_row(bar_no: IntArray) -> IntArray:
+    """Row of each instrument's newest own bar at or before each row, -1 where it has none yet.
+
+    bar_no : (T, N), -1 in rows without an own bar
+    """
+    rows = np.where(bar_no >= 0, np.arange(len(bar_no), dtype=np.int64)[:, None], np.int64(-1))
+    return np.maximum.accumulate(rows, axis=0) if len(rows) else rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """Bars of N instruments at T decision times; row k is what became known in (t(k-1), t(k)].
+
+    times : (T,) decision times, ns UTC, ascending
+    symbols, asset_class : N names, in one order everywhere
+    open, high, low, close : (T, N) forward-adjusted prices, NaN in rows without an own bar
+    volume : (T, N), NaN likewise (and where the source has none)
+    bar_no : (T, N) ordinal of the own bar, counted from the first stored one; -1 in rows without
+    known_at : (T, N) instant at which the own bar became known; -1 in rows without
+    daily : the daily bars, one row per decision time at which some daily bar became known; None in the daily panel
+    daily_row : (T, N) row in ``daily`` of each instrument's newest own daily bar; -1 before the first
+    """
+
+    times: IntArray
+    symbols: tuple[str, ...]
+    asset_class: tuple[str, ...]
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    bar_no: IntArray
+    known_at: IntArray
+    daily: Panel | None = None
+    daily_row: IntArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def column(self, symbol: str) -> int:
+        """Column of ``symbol``."""
+        return self.symbols.index(symbol)
+
+    def upto(self, time_ns: int) -> Panel:
+        """View of the rows at or before ``time_ns``: no copy, and nothing later in it."""
+        return self.rows(0, int(np.searchsorted(self.times, time_ns, side="right")))
+
+    def rows(self, start: int, stop: int) -> Panel:
+        """View of the rows [start, stop), the daily panel whole up to the last of them."""
+        part = replace(self, **{name: getattr(self, name)[start:stop] for name in _BY_ROW})
+        if self.daily is None or self.daily_row is None:
+            return part
+        last = int(self.times[stop - 1]) if stop > start else -1
+        return replace(part, daily=self.daily.upto(last), daily_row=self.daily_row[start:stop])
+
+    def window(self, time_ns: int, rows: int, daily_rows: int) -> Panel:
+        """Last ``rows`` rows up to ``time_ns`` with the last ``daily_rows`` daily rows, as a decision may read them."""
+        stop = int(np.searchsorted(self.times, time_ns, side="right"))
+        part = self.rows(max(0, stop - rows), stop)
+        if part.daily is None or part.daily_row is None:
+            return part
+        first = max(0, len(part.daily) - daily_rows)
+        return replace(
+            part,
+            daily=part.daily.rows(first, len(part.daily)),
+            daily_row=np.maximum(part.daily_row - first, -1),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillFrame:
+    """What the simulator may trade on, beside the panel and never inside it.
+
+    All arrays have shape (T, N). Row k belongs to the decision at t(k): prices of source bars that open in
+    [t(k), t(k+1)), raw; NaN and ``at`` = -1 where none did.
+
+    open, high, low, volume, at : the fill bar (``at`` = when it opens, ns UTC)
+    mark : raw close known at t(k), carried forward; NaN before the first bar
+    tradable : whether the instrument's calendar expects a fill bar in [t(k), t(k+1)); never read off the bars
+    """
+
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    volume: FloatArray
+    at: IntArray
+    mark: FloatArray
+    tradable: BoolArray
+
+    def upto_row(self, stop: int) -> FillFrame:
+        """View of the rows [0, stop)."""
+        return FillFrame(
+            open=self.open[:stop],
+            high=self.high[:stop],
+            low=self.low[:stop],
+            volume=self.volume[:stop],
+            at=self.at[:stop],
+            mark=self.mark[:stop],
+            tradable=self.tradable[:stop],
+        )
