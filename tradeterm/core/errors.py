@@ -240,7 +240,7 @@ class BadWeights(StrategyError):
     def __init__(self, strategy: str, when: str, symbol: str, found: str) -> None:
         super().__init__(
             f"{strategy} at {when}: weight of {symbol} {found}; "
-            "weights lie in [0, 1] of the strategy's budget ([-1, 1] if it declares short), their absolute sum at most 1",
+            "they lie in [0, 1] of the strategy's budget ([-1, 1] if it declares short), their absolute sum at most 1",
         )
 
 

@@ -19,7 +19,8 @@ __all__ = ["kernel"]
 
 F = TypeVar("F", bound="Callable[..., object]")
 
-_CACHED = "tradeterm" in str(numba_config.CACHE_DIR) and "kernels" in str(numba_config.CACHE_DIR)
+_FOLDER = str(getattr(numba_config, "CACHE_DIR", ""))
+_CACHED = "tradeterm" in _FOLDER and "kernels" in _FOLDER
 
 
 def kernel(function: F) -> F:

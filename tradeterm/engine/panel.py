@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FillFrame", "Panel", "newest_row"]
 
-_BY_ROW = ("times", "open", "high", "low", "close", "volume", "bar_no", "known_at")
+_BY_CELL = ("open", "high", "low", "close", "volume", "bar_no", "known_at")
+_BY_ROW = ("times", *_BY_CELL)
 
 
 def newest_row(bar_no: IntArray) -> IntArray:
@@ -54,6 +55,11 @@ class Panel:
     def __len__(self) -> int:
         return len(self.times)
 
+    @property
+    def days(self) -> Panel:
+        """Return the daily panel; a panel of daily bars is its own."""
+        return self if self.daily is None else self.daily
+
     def column(self, symbol: str) -> int:
         """Column of ``symbol``."""
         return self.symbols.index(symbol)
@@ -69,6 +75,20 @@ class Panel:
             return part
         last = int(self.times[stop - 1]) if stop > start else -1
         return replace(part, daily=self.daily.upto(last), daily_row=self.daily_row[start:stop])
+
+    def select(self, symbols: tuple[str, ...]) -> Panel:
+        """Panel of ``symbols`` alone, in that order, on the same rows."""
+        columns = [self.column(symbol) for symbol in symbols]
+        cells: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[:, columns]) for name in _BY_CELL}
+        classes = tuple(self.asset_class[column] for column in columns)
+        part = replace(self, symbols=symbols, asset_class=classes, **cells)
+        if self.daily is None or self.daily_row is None:
+            return part
+        return replace(
+            part,
+            daily=self.daily.select(symbols),
+            daily_row=np.ascontiguousarray(self.daily_row[:, columns]),
+        )
 
     def window(self, time_ns: int, rows: int, daily_rows: int) -> Panel:
         """Last ``rows`` rows up to ``time_ns`` with the last ``daily_rows`` daily rows, as a decision may read them."""
