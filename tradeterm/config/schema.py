@@ -1,0 +1,352 @@
+"""The configuration tree. Values come from YAML; nothing has a default here that the base files should state.
+
+The text under each field is its documentation: ``docs/configuration.md`` is generated from it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from tradeterm.config.marks import Face, Result, Section
+from tradeterm.config.regime import RegimeBudgets
+from tradeterm.core.errors import BadInstant
+from tradeterm.core.time import from_iso
+
+__all__ = [
+    "Annualisation",
+    "AssetClassName",
+    "CertificateSample",
+    "Config",
+    "Costs",
+    "Gate",
+    "InstrumentEntry",
+    "Ladder",
+    "Lifecycle",
+    "Limits",
+    "LiveGate",
+    "LogSettings",
+    "MissingPolicy",
+    "Models",
+    "PaperGate",
+    "Publication",
+    "Roles",
+    "StrategyEntry",
+    "System",
+    "Universe",
+    "Validation",
+]
+
+AssetClassName = Literal["equity", "crypto", "macro"]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Some = Annotated[int, Field(ge=1)]
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+Scalar = bool | int | float | str | None
+
+
+class Costs(Section):
+    """What a fill costs in one asset class."""
+
+    fee_bp: Result[NotNegative]
+    """Fee on the notional of each fill, basis points."""
+    slippage_bp: Result[NotNegative]
+    """Distance of the fill from the bar's open, against the order, basis points."""
+
+
+class Limits(Section):
+    """Caps on the combined book, fractions of NAV."""
+
+    asset: Result[Positive]
+    """Largest absolute weight of one instrument, fraction of NAV."""
+    classes: Result[dict[AssetClassName, Positive]]
+    """Largest sum of absolute weights per asset class, fraction of NAV; a class not named has no cap."""
+    gross: Result[Positive]
+    """Largest sum of all absolute weights, fraction of NAV."""
+
+
+class Ladder(Section):
+    """What a drawdown does to the book."""
+
+    derisk: Result[Fraction]
+    """Drawdown from the peak at which exposure is cut, fraction."""
+    halt: Result[Fraction]
+    """Drawdown at which the book goes flat until a person resumes, fraction."""
+    recovery: Result[Fraction]
+    """Drawdown under which a cut book returns to normal, fraction."""
+    derisk_scale: Result[Fraction]
+    """Factor on every weight while cut."""
+    resume_after_days: Result[Annotated[int, Field(ge=1)] | None]
+    """Days after which a backtest resumes by itself, null = stays flat to its end."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.recovery <= self.derisk <= self.halt:
+            raise ValueError("recovery <= derisk <= halt is needed")
+        return self
+
+
+class LogSettings(Section):
+    """JSON logs under results/logs."""
+
+    level: Face[Literal["DEBUG", "INFO", "WARNING", "ERROR"]]
+    """Least severe level that is written."""
+    rotation_mb: Face[Positive]
+    """Size at which a log file is rotated, megabytes."""
+    keep: Face[Some]
+    """Rotated files kept per stream."""
+
+
+class CertificateSample(Section):
+    """Which decisions of a run are decided again to prove that none saw the future."""
+
+    newest: Result[Count]
+    """Newest decisions that are always checked."""
+    changed: Result[Count]
+    """At most this many where holdings, regime, ladder or model changed."""
+    drawn: Result[Count]
+    """Drawn at random, by a seed from the run id."""
+
+
+class Validation(Section):
+    """What makes a stored or imported bar suspicious."""
+
+    gap_bars: Face[Some]
+    """Missing bars in a row, judged against the calendar, that are reported as a gap."""
+    spike_mads: Face[Positive]
+    """Return that is called a spike, in median absolute deviations of its window."""
+    spike_window: Face[Annotated[int, Field(ge=5)]]
+    """Bars in that window."""
+
+
+class MissingPolicy(Section):
+    """What stands in for a bar that the calendar expected and that didn't come."""
+
+    policy: Result[Literal["ffill", "none"]]
+    """ffill repeats the last close (flagged, and never traded on), none leaves a hole."""
+    max_bars: Result[Count]
+    """Longest run of bars that is filled."""
+
+
+class Annualisation(Section):
+    """Days per year of the metrics, by what the universe holds."""
+
+    continuous: Result[Some]
+    """With an instrument that trades around the clock: every UTC day counts."""
+    exchange: Result[Some]
+    """Exchange sessions only."""
+
+
+def _day(text: str) -> str:
+    try:
+        from_iso(text)
+    except BadInstant:
+        raise ValueError("a date such as 2018-01-01 is needed") from None
+    return text
+
+
+class System(Section):
+    """How decisions become fills and what bounds them."""
+
+    timeframe: Result[Literal["h4", "daily"]]
+    """Decision grid: every four hours (00, 04, .. 20 UTC), or once a day at 00:00 UTC."""
+    capital: Result[Positive]
+    """Starting capital of a backtest, account currency."""
+    fill: Result[Literal["next_open", "close"]]
+    """next_open fills at the first bar after the decision; close fills at the last close and is called optimistic."""
+    sizing: Result[Literal["at_decision", "at_fill"]]
+    """When quantities are fixed; at_fill exists for comparisons with other engines."""
+    seed: Result[int]
+    """Seed of everything that is drawn."""
+    start: Result[str]
+    """First day of a backtest unless the command names another, UTC."""
+    band: Result[Fraction]
+    """Change of weight below which no order is made, fraction of NAV."""
+    costs: dict[AssetClassName, Costs]
+    """Fees and slippage per asset class."""
+    limits: Limits
+    """Caps on the combined book."""
+    ladder: Ladder
+    """Drawdown ladder."""
+    log: LogSettings
+    """JSON logs."""
+    certificate: CertificateSample
+    """Sample of the look-ahead certificate."""
+    validation: Validation
+    """Checks of bars."""
+    missing: MissingPolicy
+    """Missing bars."""
+    annualisation: Annualisation
+    """Days per year."""
+
+    _start = field_validator("start")(_day)
+
+
+class InstrumentEntry(Section):
+    """One instrument or series."""
+
+    symbol: Result[str]
+    """Name everywhere: SPY, BTC/USDT, T10Y2Y."""
+    asset_class: Result[AssetClassName]
+    """equity and crypto are traded; macro feeds the regime."""
+    calendar: Result[Literal["XNYS", "24/7"]]
+    """When it trades: New York exchange days, or always."""
+    source: Result[Literal["sample", "import"]]
+    """sample is made up, without a network; import reads what `tradeterm data import` stored."""
+    lot: Result[NotNegative] = 1.0
+    """Smallest step of a quantity, units; 0 = no rounding."""
+    tick: Result[Positive] = 0.01
+    """Smallest step of a price."""
+
+
+class Roles(Section):
+    """Which series the regime is judged on; null = that axis has no input and is UNKNOWN."""
+
+    equity: Result[str | None]
+    """Benchmark of the equity axis; also the source of realised volatility."""
+    volatility: Result[str | None]
+    """Volatility index."""
+    crypto: Result[str | None]
+    """Benchmark of the crypto axis."""
+    slope: Result[str | None]
+    """Yield-curve slope, percentage points."""
+    activity: Result[str | None]
+    """Activity survey or index: a PMI or its stand-in."""
+
+
+class Publication(Section):
+    """When a value of a macro series becomes known."""
+
+    kind: Result[Literal["next_business_day", "month_end_lag", "session_close"]]
+    """Counted from the observation's day, from the end of its month, or its own session."""
+    lag_days: Result[Count] = 0
+    """Days after the end of the month, for month_end_lag."""
+    at: Result[Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]]
+    """Time of day in that zone, HH:MM (in quotes)."""
+    tz: Result[str] = "America/New_York"
+    """Time zone of the publication."""
+
+
+class Universe(Section):
+    """What is traded and what is watched."""
+
+    instruments: Annotated[tuple[InstrumentEntry, ...], Field(strict=False)]
+    """Instruments and series, in their order everywhere."""
+    roles: Roles
+    """Inputs of the regime."""
+    publication: dict[str, Publication]
+    """Publication rule per macro series."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        symbols = [entry.symbol for entry in self.instruments]
+        for symbol in symbols:
+            if symbols.count(symbol) > 1:
+                raise ValueError(f"instrument {symbol} was there twice; name each once")
+        for role in Roles.model_fields:
+            symbol = getattr(self.roles, role)
+            if symbol is not None and symbol not in symbols:
+                raise ValueError(f"role {role} was {symbol!r}, which is no instrument; add it to universe.instruments")
+        for entry in self.instruments:
+            if entry.asset_class == "macro" and entry.symbol not in self.publication:
+                raise ValueError(
+                    f"macro series {entry.symbol} has no publication rule; add one to universe.publication"
+                )
+        return self
+
+
+class StrategyEntry(Section):
+    """One strategy of the book."""
+
+    name: Result[str]
+    """Class name in a file of the workspace's strategies folder."""
+    budget: Result[Fraction]
+    """Share of NAV that its weights are fractions of."""
+    params: Result[dict[str, Scalar]] = {}
+    """Values of its parameters; those not named keep the strategy's own defaults."""
+    universe: Result[Texts | None] = None
+    """Symbols it may hold, null = what the strategy names itself."""
+    enabled: Result[bool] = True
+    """Whether it takes part."""
+
+
+class Models(Section):
+    """Strategies and their shares."""
+
+    strategies: Annotated[tuple[StrategyEntry, ...], Field(strict=False)]
+    """Strategies, in the order of their attribution."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        names = [entry.name for entry in self.strategies]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"strategy {name} was there twice; name each once")
+        total = sum(entry.budget for entry in self.strategies if entry.enabled)
+        if total > 1 + 1e-9:
+            raise ValueError(f"budgets of the enabled strategies sum to {total:g}; at most 1 is needed")
+        return self
+
+
+class Gate(Section):
+    """What a backtest must show to make a strategy a candidate."""
+
+    min_sharpe: Face[float]
+    """Least Sharpe ratio."""
+    max_drawdown: Face[Fraction]
+    """Largest drawdown, positive fraction."""
+    min_years: Face[NotNegative]
+    """Shortest backtest, years."""
+    min_trades: Face[Count]
+    """Fewest round trips."""
+    certificate: Face[bool]
+    """Whether the look-ahead certificate over all decisions is needed."""
+
+
+class PaperGate(Section):
+    """What a candidate needs to trade on paper."""
+
+    approvals: Face[Count]
+    """People who must approve."""
+
+
+class LiveGate(Section):
+    """What a strategy on paper must show to trade live."""
+
+    min_paper_days: Face[Count]
+    """Shortest time on paper, days."""
+    min_sharpe: Face[float]
+    """Least Sharpe ratio on paper."""
+    max_drawdown: Face[Fraction]
+    """Largest drawdown on paper, positive fraction."""
+    second_person: Face[bool]
+    """Whether someone else than the one who promoted it to paper must approve."""
+
+
+class Lifecycle(Section):
+    """Gates between the stages research, candidate, paper and live."""
+
+    candidate: Gate
+    """Research to candidate."""
+    paper: PaperGate
+    """Candidate to paper."""
+    live: LiveGate
+    """Paper to live."""
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    system: System
+    """How decisions become fills and what bounds them."""
+    universe: Universe
+    """What is traded and what is watched."""
+    models: Models
+    """Strategies and their shares."""
+    regime_budgets: RegimeBudgets
+    """How regimes are judged and what they do to budgets and limits."""
+    lifecycle: Lifecycle
+    """Gates between the stages."""
