@@ -126,6 +126,12 @@ class RegimeFrame:
     def __len__(self) -> int:
         return len(self.times)
 
+    def is_state(self, axis: str, state: str) -> BoolArray:
+        """(T,) whether an axis is shown in a state."""
+        column = AXES.index(axis)
+        matched: BoolArray = self.state[:, column] == STATES[column].index(state)
+        return matched
+
     def at_row(self, row: int) -> RegimeState:
         """Return the state of one decision time."""
         last = [int(code) for code in self.last[row]]

@@ -1,0 +1,148 @@
+"""Steps 1, 2 and 5 of a decision: contributions, netting, and who holds what after a fill."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from tradeterm.engine.book import NO_TRADE, REDUCE_ONLY
+from tradeterm.engine.jit import kernel
+
+if TYPE_CHECKING:
+    from tradeterm.core.types import FloatArray
+    from tradeterm.engine.book import Plan, State
+
+__all__ = ["contribute", "move_holdings", "net", "override"]
+
+# Holdings below this many lots are rounding, not positions.
+_DUST = 1e-9
+
+
+@kernel
+def override(wish: float, holding: float, flag: int) -> float:
+    """Apply a reduce-only or no-trade flag to a wished weight, judged against the weight held."""
+    if flag == NO_TRADE:
+        return holding
+    if flag == REDUCE_ONLY:
+        if holding > 0.0:
+            return min(max(wish, 0.0), holding)
+        return max(min(wish, 0.0), holding)
+    return wish
+
+
+@kernel
+def contribute(plan: Plan, run: int, row: int, held_weight: FloatArray, out: FloatArray) -> None:
+    """Step 1: strategy weight x budget x multiplier, then flags.
+
+    held_weight, out : (M, N) fractions of NAV
+    """
+    strategies, instruments = out.shape
+    for m in range(strategies):
+        for j in range(instruments):
+            wish = plan.weights[run, row, m, j] * plan.budget[run, row, m] * plan.multiplier[run, m, j]
+            out[m, j] = override(wish, held_weight[m, j], plan.flags[run, m, j])
+
+
+@kernel
+def net(contribution: FloatArray, out: FloatArray) -> None:
+    """Step 2: sum over strategies, so that opposite wishes cancel. contribution (M, N), out (N,)."""
+    for j in range(out.shape[0]):
+        total = 0.0
+        for m in range(contribution.shape[0]):
+            total += contribution[m, j]
+        out[j] = total
+
+
+@kernel
+def _side(wish: float) -> int:
+    return 1 if wish > 0.0 else -1
+
+
+@kernel
+def move_holdings(
+    state: State, run: int, j: int, wanted: FloatArray, fill: float, price: float, unit: float, cost: float, at: int
+) -> None:
+    """Step 5 at the fill bar: each strategy moves towards what it wants of instrument ``j``.
+
+    With d = wanted - held, the smaller side of the d's is filled whole by crossing at ``price``, free of cost; the
+    larger side shares crossing and market fill pro rata and bears ``cost``. The moves sum to ``fill``.
+
+    wanted : (M,) lots; fill : lots bought (+) or sold (-) in the market
+    """
+    strategies = wanted.shape[0]
+    buys = 0.0
+    sells = 0.0
+    for m in range(strategies):
+        d = wanted[m] - state.held[run, m, j]
+        if d > 0.0:
+            buys += d
+        else:
+            sells -= d
+    direction = 1 if buys >= sells else -1
+    larger = max(buys, sells)
+    smaller = min(buys, sells)
+    large_fill = smaller + direction * fill
+    small_fill = smaller
+    if large_fill < 0.0:
+        small_fill = -direction * fill
+        large_fill = 0.0
+    if larger == 0.0:
+        _share_by_holding(state, run, j, fill, price, unit, cost, at)
+        return
+    bearer = direction if large_fill > 0.0 else -direction
+    for m in range(strategies):
+        d = wanted[m] - state.held[run, m, j]
+        if d == 0.0:
+            continue
+        side = _side(d)
+        part = abs(d) / (larger if side == direction else smaller)
+        moved = side * part * (large_fill if side == direction else small_fill)
+        _move(state, run, m, j, moved, wanted[m], price, unit, part * cost if side == bearer else 0.0, at)
+
+
+@kernel
+def _share_by_holding(
+    state: State, run: int, j: int, fill: float, price: float, unit: float, cost: float, at: int
+) -> None:
+    """Nobody asked for this fill (a rounding of lots): share it by what each holds."""
+    if fill == 0.0:
+        return
+    total = 0.0
+    for m in range(state.held.shape[1]):
+        total += abs(state.held[run, m, j])
+    for m in range(state.held.shape[1]):
+        part = abs(state.held[run, m, j]) / total if total > 0.0 else 1.0 / state.held.shape[1]
+        if part > 0.0:
+            _move(state, run, m, j, part * fill, math.nan, price, unit, part * cost, at)
+
+
+@kernel
+def _move(
+    state: State,
+    run: int,
+    m: int,
+    j: int,
+    moved: float,
+    wanted: float,
+    price: float,
+    unit: float,
+    cost: float,
+    at: int,
+) -> None:
+    before = state.held[run, m, j]
+    after = before + moved
+    if abs(after) < _DUST and wanted == 0.0:
+        after = 0.0
+    state.held[run, m, j] = after
+    state.strategy_cash[run, m] -= moved * unit * price + cost
+    if after == 0.0:
+        state.entry_price[run, m, j] = math.nan
+        state.entry_at[run, m, j] = -1
+        state.bars_held[run, m, j] = 0
+    elif before == 0.0 or (before > 0.0) != (after > 0.0):
+        state.entry_price[run, m, j] = price
+        state.entry_at[run, m, j] = at
+        state.bars_held[run, m, j] = 0
+    elif abs(after) > abs(before):
+        paid = state.entry_price[run, m, j] * abs(before) + price * (abs(after) - abs(before))
+        state.entry_price[run, m, j] = paid / abs(after)

@@ -1,0 +1,301 @@
+"""Strategies, regime and book over a market: the same pass for a backtest, a signal's replay and tonight's decision."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tradeterm.core.errors import BadWeights
+from tradeterm.core.time import DAY_NS, iso
+from tradeterm.engine import budgets
+from tradeterm.engine.book import LADDER_STATES, Market, Plan, Terms, new_record, new_state
+from tradeterm.engine.context import Context, Holding
+from tradeterm.engine.regime import classify
+from tradeterm.engine.simulate import advance
+from tradeterm.engine.strategy import Strategy, VectorStrategy, check_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tradeterm.core.market import Instrument
+    from tradeterm.core.types import FloatArray, IntArray
+    from tradeterm.engine.book import Record, State
+    from tradeterm.engine.inputs import RegimeInputs
+    from tradeterm.engine.panel import FillFrame, Panel
+    from tradeterm.engine.regime import RegimeFrame, Thresholds
+
+__all__ = ["BookSpec", "Costs", "Ladder", "Member", "Replay", "decide_at", "replay", "vector_weights"]
+
+_NO_RESUME = math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """Costs of one asset class, fractions of notional."""
+
+    fee: float
+    slippage: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ladder:
+    """Drawdown ladder: levels as positive fractions, factor while derisked, days until a backtest's halt resumes."""
+
+    derisk: float = 0.15
+    halt: float = 0.20
+    recovery: float = 0.10
+    derisk_scale: float = 0.5
+    resume_after_days: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A strategy in the book with its base budget (fraction of NAV) and its symbols, in its panel's order."""
+
+    strategy: Strategy
+    budget: float
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookSpec:
+    """All that a book is decided by, apart from the market.
+
+    fill : ``next_open``, or ``close`` (fills at the last close: optimistic, and said so)
+    sizing : ``at_decision``, or ``at_fill`` (for comparisons)
+    """
+
+    members: tuple[Member, ...]
+    instruments: tuple[Instrument, ...]
+    costs: Mapping[str, Costs]
+    limits: budgets.Limits
+    rules: tuple[budgets.RegimeRule, ...]
+    thresholds: Thresholds
+    ladder: Ladder = field(default_factory=Ladder)
+    capital: float = 100_000.0
+    band: float = 0.0
+    fill: Literal["next_open", "close"] = "next_open"
+    sizing: Literal["at_decision", "at_fill"] = "at_decision"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Strategy names, in the order of the M axis."""
+        return tuple(member.strategy.name for member in self.members)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Asset classes present, in the order of the C axis."""
+        return tuple(sorted({str(item.asset_class.value) for item in self.instruments}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What a book did from ``first_row`` of its panel on; arrays of ``record``, ``plan`` and ``terms`` have R = 1.
+
+    weights : (T, M, N) strategy weights of their own budgets
+    holdings : per strategy that looks at its own past, what it was shown at each row
+    """
+
+    spec: BookSpec
+    first_row: int
+    panel: Panel
+    frame: RegimeFrame
+    market: Market
+    plan: Plan
+    terms: Terms
+    state: State
+    record: Record
+    holdings: tuple[tuple[Mapping[str, Holding], ...] | None, ...]
+
+    @property
+    def times(self) -> IntArray:
+        """(T,) decision times."""
+        return self.market.times
+
+    @property
+    def weights(self) -> FloatArray:
+        """(T, M, N) strategy weights."""
+        weights: FloatArray = self.plan.weights[0]
+        return weights
+
+    @property
+    def ladder_state(self) -> str:
+        """Ladder state after the last decision."""
+        return LADDER_STATES[int(self.state.ladder[0])]
+
+
+def vector_weights(member: Member, panel: Panel, frame: RegimeFrame) -> FloatArray:
+    """(T, n) checked weights of a vector strategy at every row of its own panel."""
+    strategy = member.strategy
+    if not isinstance(strategy, VectorStrategy):
+        raise TypeError(f"{strategy.name} is no vector strategy")
+    return check_weights(strategy, panel.times, member.symbols, strategy.weights(panel, frame))
+
+
+def decide_at(
+    member: Member,
+    panel: Panel,
+    features: Mapping[str, FloatArray],
+    frame: RegimeFrame,
+    *,
+    budget: float,
+    held: Mapping[str, Holding],
+) -> FloatArray:
+    """(n,) checked weights of a strategy that looks at its own past, at the last row of ``panel``."""
+    time_ns = int(panel.times[-1])
+    answer = member.strategy.generate_target_weights(
+        Context(
+            time_ns=time_ns,
+            panel=panel,
+            features=features,
+            regime=frame.at_row(len(panel) - 1),
+            budget=budget,
+            held=held,
+        )
+    )
+    for symbol in answer.weights:
+        if symbol not in member.symbols:
+            raise BadWeights(member.strategy.name, iso(time_ns), symbol, "was given, but it is not in the universe")
+    row = np.array([[answer.weights.get(symbol, 0.0) for symbol in member.symbols]], dtype=np.float64)
+    checked: FloatArray = check_weights(member.strategy, panel.times[-1:], member.symbols, row)[0]
+    return checked
+
+
+def replay(panel: Panel, fills: FillFrame, inputs: RegimeInputs, spec: BookSpec, *, start_ns: int) -> Replay:
+    """Run the book from the first decision time at or after ``start_ns`` to the end of the panel."""
+    frame = classify(panel.times, inputs, spec.thresholds)
+    first = int(np.searchsorted(panel.times, start_ns))
+    part = frame.rows(first, len(frame))
+    market = _market(panel, fills, spec, first)
+    terms = _terms(spec, part)
+    plan = _plan(spec, part)
+    rows, strategies, instruments = len(panel) - first, len(spec.members), len(spec.instruments)
+    state = new_state(1, strategies, instruments, spec.capital)
+    record = new_record(1, rows, strategies, instruments)
+    stepwise: list[_Stepper] = []
+    for m, member in enumerate(spec.members):
+        own = panel.select(member.symbols)
+        columns = [panel.column(symbol) for symbol in member.symbols]
+        if isinstance(member.strategy, VectorStrategy):
+            plan.weights[0, :, m, columns] = vector_weights(member, own, frame)[first:].T
+        else:
+            stepwise.append(_Stepper(m, member, own, member.strategy.features(own), frame, columns, first, []))
+    if stepwise:
+        for row in range(rows):
+            for stepper in stepwise:
+                stepper.decide(row, market, plan, state, record)
+            advance(market, plan, terms, state, record, row, row + 1)
+    else:
+        advance(market, plan, terms, state, record, 0, rows)
+    seen = {stepper.index: tuple(stepper.seen) for stepper in stepwise}
+    return Replay(
+        spec=spec,
+        first_row=first,
+        panel=panel,
+        frame=frame,
+        market=market,
+        plan=plan,
+        terms=terms,
+        state=state,
+        record=record,
+        holdings=tuple(seen.get(m) for m in range(strategies)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stepper:
+    """A strategy that is asked at each row, because what it holds depends on the rows before."""
+
+    index: int
+    member: Member
+    panel: Panel
+    features: Mapping[str, FloatArray]
+    frame: RegimeFrame
+    columns: list[int]
+    first: int
+    seen: list[Mapping[str, Holding]]
+
+    def decide(self, row: int, market: Market, plan: Plan, state: State, record: Record) -> None:
+        """Write this row's weights into the plan and note what the strategy was shown."""
+        stop = self.first + row + 1
+        held = self._held(row, market, state)
+        self.seen.append(held)
+        features = {name: values[:stop] for name, values in self.features.items()}
+        plan.weights[0, row, self.index, self.columns] = decide_at(
+            self.member,
+            self.panel.rows(0, stop),
+            features,
+            self.frame.rows(0, stop),
+            budget=float(plan.budget[0, row, self.index]),
+            held=held,
+        )
+
+    def _held(self, row: int, market: Market, state: State) -> dict[str, Holding]:
+        lots = state.held[0, self.index]
+        if not lots[self.columns].any():
+            return {}
+        open_lots = np.flatnonzero(state.lots[0])
+        worth = market.unit * market.mark[row]
+        nav = float(state.cash[0] + (state.lots[0, open_lots] * worth[open_lots]).sum())
+        return {
+            symbol: Holding(
+                weight=float(lots[j] * worth[j] / nav),
+                entry_ns=int(state.entry_at[0, self.index, j]),
+                entry_price=float(state.entry_price[0, self.index, j]),
+                # The kernel counts this row's bar when it decides, just after this.
+                bars_held=int(state.bars_held[0, self.index, j]) + int(market.own_bar[row, j]),
+            )
+            for symbol, j in zip(self.member.symbols, self.columns, strict=True)
+            if lots[j] != 0.0
+        }
+
+
+def _market(panel: Panel, fills: FillFrame, spec: BookSpec, first: int) -> Market:
+    own_bar = panel.bar_no[first:] >= 0
+    closing = spec.fill == "close"
+    classes = spec.classes
+    costs = [spec.costs.get(item.asset_class.value, Costs(fee=0.0, slippage=0.0)) for item in spec.instruments]
+    lots = np.array([item.lot for item in spec.instruments], dtype=np.float64)
+    times = panel.times[first:]
+    mark = np.ascontiguousarray(fills.mark[first:])
+    return Market(
+        times=np.ascontiguousarray(times),
+        mark=mark,
+        own_bar=np.ascontiguousarray(own_bar),
+        fill_open=np.where(own_bar, mark, np.nan) if closing else np.ascontiguousarray(fills.open[first:]),
+        fill_at=np.where(own_bar, times[:, None], -1) if closing else np.ascontiguousarray(fills.at[first:]),
+        tradable=np.ascontiguousarray(own_bar if closing else fills.tradable[first:]),
+        asset_class=np.array([classes.index(item.asset_class.value) for item in spec.instruments], dtype=np.int64),
+        unit=np.where(lots > 0.0, lots, 1.0),
+        rounds=lots > 0.0,
+        fee=np.array([cost.fee for cost in costs]),
+        slippage=np.array([cost.slippage for cost in costs]),
+    )
+
+
+def _terms(spec: BookSpec, frame: RegimeFrame) -> Terms:
+    ladder = spec.ladder
+    resume = _NO_RESUME if ladder.resume_after_days is None else ladder.resume_after_days * DAY_NS
+    return Terms(
+        asset_cap=np.full((1, len(spec.instruments)), spec.limits.asset),
+        asset_tight=budgets.asset_caps(spec.limits.asset, spec.rules, frame)[None],
+        class_cap=budgets.class_caps(spec.classes, spec.limits.classes, spec.rules, frame)[None],
+        gross_cap=budgets.gross_caps(spec.limits.gross, spec.rules, frame)[None],
+        band=np.array([spec.band]),
+        ladder=np.array([[ladder.derisk, ladder.halt, ladder.recovery, ladder.derisk_scale, resume]]),
+        at_fill=np.array([spec.sizing == "at_fill"]),
+    )
+
+
+def _plan(spec: BookSpec, frame: RegimeFrame) -> Plan:
+    strategies, instruments = len(spec.members), len(spec.instruments)
+    base = [member.budget for member in spec.members]
+    return Plan(
+        weights=np.zeros((1, len(frame), strategies, instruments)),
+        budget=budgets.budgets(spec.names, base, spec.rules, frame)[None],
+        multiplier=np.ones((1, strategies, instruments)),
+        flags=np.zeros((1, strategies, instruments), dtype=np.int8),
+    )
