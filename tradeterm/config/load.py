@@ -139,10 +139,8 @@ def _as_config_error(problems: list[ErrorDetails], tree: Tree) -> ConfigError:
 
 
 def _known_keys(path: tuple[str, ...]) -> list[str]:
-    model: Any = Config
+    model: type[BaseModel] = Config
     for part in path:
-        if part.isdigit() or not isinstance(model, type):
-            continue
         field = model.model_fields.get(part)
         model = _section_in(field.annotation) if field is not None else model
     return list(model.model_fields)

@@ -5,9 +5,9 @@ The text under each field is its documentation: ``docs/configuration.md`` is gen
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from tradeterm.config.marks import Face, Result, Section
 from tradeterm.config.regime import RegimeBudgets
@@ -45,7 +45,17 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Some = Annotated[int, Field(ge=1)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
-Scalar = bool | int | float | str | None
+
+
+def _parameter(value: Any) -> Any:
+    items = value if isinstance(value, list) else [value]
+    if not all(item is None or isinstance(item, (bool, int, float, str)) for item in items):
+        raise ValueError("a number, text, true, false, null or a list of these is needed")
+    return value
+
+
+# What a strategy's parameter may be is the strategy's own business; here it is only kept plain.
+Parameter = Annotated[Any, AfterValidator(_parameter)]
 
 
 class Costs(Section):
@@ -265,7 +275,7 @@ class StrategyEntry(Section):
     """Class name in a file of the workspace's strategies folder."""
     budget: Result[Fraction]
     """Share of NAV that its weights are fractions of."""
-    params: Result[dict[str, Scalar]] = {}
+    params: Result[dict[str, Parameter]] = Field(default_factory=dict)
     """Values of its parameters; those not named keep the strategy's own defaults."""
     universe: Result[Texts | None] = None
     """Symbols it may hold, null = what the strategy names itself."""
