@@ -192,13 +192,15 @@ def classify(times: IntArray, inputs: RegimeInputs, thresholds: Thresholds) -> R
         reading=np.full(shape, np.nan),
         reference=np.full(shape, np.nan),
     )
+    # Where two sources stand for one axis, the later one holds from its first known value on.
     judged = (
-        _equity(inputs.equity, thresholds),
-        _volatility(inputs, thresholds),
-        _crypto(inputs.crypto, thresholds),
-        _macro(inputs, thresholds),
+        (0, _equity(inputs.equity, thresholds)),
+        (1, _realised(inputs.equity, thresholds)),
+        (1, _index(inputs.volatility, thresholds)),
+        (2, _crypto(inputs.crypto, thresholds)),
+        (3, _macro(inputs, thresholds)),
     )
-    for axis, series in enumerate(judged):
+    for axis, series in judged:
         if series is not None and len(series.known_at):
             _place(frame, axis, series, thresholds)
     return frame
@@ -208,16 +210,16 @@ def _place(frame: RegimeFrame, axis: int, series: _Judged, thresholds: Threshold
     states = _confirmed(series.state, thresholds.hysteresis[axis])
     row = np.searchsorted(series.known_at, frame.times, side="right") - 1
     known = row >= 0
-    row = np.maximum(row, 0)
-    last = np.where(known, states[row], NEVER).astype(np.int8)
-    age = np.where(known, np.maximum(frame.times - series.due_at[row], 0), 0)
+    row = row[known]
+    last = states[row]
+    age = np.maximum(frame.times[known] - series.due_at[row], 0)
     usable = (last != NEVER) & (age <= thresholds.stale_ns)
-    frame.last[:, axis] = last
-    frame.age_ns[:, axis] = age
-    frame.status[:, axis] = np.where(usable, np.where(age > 0, LATE, FRESH), UNKNOWN)
-    frame.state[:, axis] = np.where(usable, last, NEUTRAL[axis])
-    frame.reading[:, axis] = np.where(known, series.reading[row], np.nan)
-    frame.reference[:, axis] = np.where(known, series.reference[row], np.nan)
+    frame.last[known, axis] = last
+    frame.age_ns[known, axis] = age
+    frame.status[known, axis] = np.where(usable, np.where(age > 0, LATE, FRESH), UNKNOWN)
+    frame.state[known, axis] = np.where(usable, last, NEUTRAL[axis])
+    frame.reading[known, axis] = series.reading[row]
+    frame.reference[known, axis] = series.reference[row]
 
 
 def _memory(count: int) -> int:
@@ -261,15 +263,18 @@ def _equity(series: RegimeSeries | None, at: Thresholds) -> _Judged | None:
     return _Judged(series.known_at, series.due_at, state, series.value, mean)
 
 
-def _volatility(inputs: RegimeInputs, at: Thresholds) -> _Judged | None:
-    if inputs.volatility is not None and len(inputs.volatility):
-        series, level = inputs.volatility, inputs.volatility.value
-    elif inputs.equity is not None:
-        series = inputs.equity
-        steps = rolling.change(series.value, 1)
-        level = 100.0 * math.sqrt(_DAYS_PER_YEAR) * rolling.rolling_std(steps, at.realised_window, 1)
-    else:
+def _realised(series: RegimeSeries | None, at: Thresholds) -> _Judged | None:
+    if series is None:
         return None
+    deviation = rolling.rolling_std(rolling.change(series.value, 1), at.realised_window, 1)
+    return _banded(series, 100.0 * math.sqrt(_DAYS_PER_YEAR) * deviation, at)
+
+
+def _index(series: RegimeSeries | None, at: Thresholds) -> _Judged | None:
+    return None if series is None else _banded(series, series.value, at)
+
+
+def _banded(series: RegimeSeries, level: FloatArray, at: Thresholds) -> _Judged:
     state = np.full(len(series), 1, dtype=np.int8)
     state[level < at.volatility_low] = 0
     state[level > at.volatility_high] = 2
