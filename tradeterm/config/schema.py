@@ -15,6 +15,7 @@ from tradeterm.core.errors import BadInstant
 from tradeterm.core.time import from_iso
 
 __all__ = [
+    "ASSET_CLASSES",
     "Annualisation",
     "AssetClassName",
     "CertificateSample",
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 AssetClassName = Literal["equity", "crypto", "macro"]
+ASSET_CLASSES: tuple[str, ...] = ("equity", "crypto", "macro")
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -54,6 +56,14 @@ def _parameter(value: Any) -> Any:
     return value
 
 
+def _asset_class(key: str) -> str:
+    if key not in ASSET_CLASSES:
+        raise ValueError(f"one of {', '.join(ASSET_CLASSES)} is needed")
+    return key
+
+
+# A literal type would make these dicts unusable where engine code wants plain text keys.
+ClassKey = Annotated[str, AfterValidator(_asset_class)]
 # What a strategy's parameter may be is the strategy's own business; here it is only kept plain.
 Parameter = Annotated[Any, AfterValidator(_parameter)]
 
@@ -72,7 +82,7 @@ class Limits(Section):
 
     asset: Result[Positive]
     """Largest absolute weight of one instrument, fraction of NAV."""
-    classes: Result[dict[AssetClassName, Positive]]
+    classes: Result[dict[ClassKey, Positive]]
     """Largest sum of absolute weights per asset class, fraction of NAV; a class not named has no cap."""
     gross: Result[Positive]
     """Largest sum of all absolute weights, fraction of NAV."""
@@ -175,7 +185,7 @@ class System(Section):
     """First day of a backtest unless the command names another, UTC."""
     band: Result[Fraction]
     """Change of weight below which no order is made, fraction of NAV."""
-    costs: dict[AssetClassName, Costs]
+    costs: dict[ClassKey, Costs]
     """Fees and slippage per asset class."""
     limits: Limits
     """Caps on the combined book."""

@@ -1,0 +1,151 @@
+"""``tradeterm doctor``: what works, what doesn't, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import typer
+
+from tradeterm import __version__, killfile
+from tradeterm.cli.groups import single
+from tradeterm.cli.invocation import invocation_of
+from tradeterm.core.errors import ConfigError, StoreError, TradetermError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tradeterm.cli.invocation import Invocation
+    from tradeterm.cli.output import Page
+    from tradeterm.config.workspace import Workspace
+
+__all__ = ["Check", "app", "checks"]
+
+app = single()
+
+_PACKAGES = ("numpy", "numba", "pandas", "pyarrow", "duckdb", "pydantic", "textual", "typer", "exchange_calendars")
+_LEAST_FREE_MB = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One finding: ``ok`` is None for what is only told."""
+
+    what: str
+    ok: bool | None
+    found: str
+
+
+@app.command()
+def doctor(context: typer.Context) -> None:
+    """Check Python, packages, every path, disk, ledger, kernel cache, keys, kill state and the age of the data."""
+    invocation = invocation_of(context)
+    found = list(checks(invocation))
+    broken = [check for check in found if check.ok is False]
+
+    def show(page: Page) -> None:
+        marks = {True: "ok", False: "BROKEN", None: "-"}
+        page.table(("", "check", "found"), [(marks[check.ok], check.what, check.found) for check in found])
+
+    document = {"schema": "tradeterm.doctor.v1", "ok": not broken, "checks": [asdict(check) for check in found]}
+    follow = "mend what is BROKEN, then tradeterm doctor" if broken else "tradeterm daily"
+    invocation.out.result(document, show, next_command=follow)
+    if broken:
+        raise typer.Exit(1)
+
+
+def checks(invocation: Invocation) -> Iterator[Check]:
+    """Run every check; one that fails doesn't stop the others."""
+    yield _python()
+    yield from map(_package, _PACKAGES)
+    try:
+        workspace = invocation.workspace()
+    except TradetermError as problem:
+        yield Check(what="workspace", ok=False, found=str(problem))
+        return
+    yield Check(what="workspace", ok=True, found=str(workspace.root))
+    for folder in (workspace.strategies, workspace.data, workspace.results):
+        yield _folder(folder)
+    yield _disk(workspace)
+    yield from _settings(invocation)
+    yield _ledger(workspace)
+    yield _kernels()
+    yield _kill(workspace)
+    yield _data_age(workspace)
+
+
+def _python() -> Check:
+    text = f"{sys.version.split()[0]} at {sys.executable}, tradeterm {__version__}"
+    return Check(what="python", ok=sys.version_info >= (3, 11), found=text)
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(what=name, ok=True, found=version(name))
+    except PackageNotFoundError:
+        return Check(what=name, ok=False, found="not installed; run `make install`")
+
+
+def _folder(folder: Path) -> Check:
+    if not folder.is_dir():
+        # data/ and results/ are made when they are first written to.
+        parent_ok = os.access(folder.parent, os.W_OK)
+        return Check(what=folder.name, ok=parent_ok, found=f"{folder}: not there yet")
+    writable = os.access(folder, os.W_OK)
+    return Check(what=folder.name, ok=writable, found=f"{folder}{'' if writable else ': not writable'}")
+
+
+def _disk(workspace: Workspace) -> Check:
+    free_mb = shutil.disk_usage(workspace.root).free // 1_000_000
+    return Check(what="disk", ok=free_mb >= _LEAST_FREE_MB, found=f"{free_mb:,} MB free (at least {_LEAST_FREE_MB} MB)")
+
+
+def _settings(invocation: Invocation) -> Iterator[Check]:
+    try:
+        settings = invocation.settings()
+    except ConfigError as problem:
+        yield Check(what="config", ok=False, found=str(problem))
+        return
+    yield Check(what="config", ok=True, found=f"profile {settings.profile}, hash {settings.config_hash}")
+    for name, there in settings.secrets.present().items():
+        yield Check(what=name, ok=None, found="set" if there else "not set")
+
+
+def _ledger(workspace: Workspace) -> Check:
+    from tradeterm.store.ledger import Ledger
+
+    try:
+        with Ledger.reader(workspace.results) as ledger:
+            found = ledger.verify()
+    except StoreError as problem:
+        return Check(what="ledger", ok=False, found=str(problem))
+    return Check(what="ledger", ok=found.ok, found=f"{found.rows} facts, whole" if found.ok else str(found.problem))
+
+
+def _kernels() -> Check:
+    from tradeterm.config.kernels import use_kernel_cache
+
+    folder = use_kernel_cache()
+    return Check(what="kernels", ok=None, found=str(folder) if folder else "no cache folder: compiled at each start")
+
+
+def _kill(workspace: Workspace) -> Check:
+    record = killfile.read(workspace.results)
+    if record is None:
+        return Check(what="kill", ok=None, found="not latched")
+    return Check(
+        what="kill", ok=None, found=f"LATCHED at {record.at} by {record.by}: {record.reason or 'no reason given'}"
+    )
+
+
+def _data_age(workspace: Workspace) -> Check:
+    newest = max((path.stat().st_mtime for path in workspace.data.glob("*/*.parquet")), default=None)
+    if newest is None:
+        return Check(what="data", ok=None, found="no bars stored yet; run `tradeterm data update`")
+    return Check(what="data", ok=None, found=f"newest file written {(time.time() - newest) / 3600:.1f} h ago")

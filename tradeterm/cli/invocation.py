@@ -1,0 +1,126 @@
+"""What one command line asked for besides the command itself, and what it resolves to when a command needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tradeterm.cli.output import Output
+from tradeterm.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import typer
+
+    from tradeterm.config.log import Log
+    from tradeterm.config.settings import Settings
+    from tradeterm.config.workspace import Workspace
+
+__all__ = ["GLOBAL_OPTIONS", "Invocation", "invocation_of", "split_globals"]
+
+GLOBAL_OPTIONS: tuple[tuple[str, str], ...] = (
+    ("--workspace DIR", "Folder with configs/, strategies/, data/, results/ (else TRADETERM_WORKSPACE, else upward)."),
+    ("--profile NAME", "Profile below configs/profiles (else TRADETERM_PROFILE, else sample)."),
+    ("--experiment FILE", "One more YAML layer: a file, or a name below configs/experiments."),
+    ("--set KEY=VALUE", "One value over all files, such as system.capital=50000; may be repeated."),
+    ("--json", "Exactly one JSON object on stdout; messages stay on stderr."),
+    ("-v, --verbose", "Progress messages on stderr, not only warnings."),
+)
+_VALUED = ("--workspace", "--profile", "--experiment", "--set")
+_FLAGS = {"--json": "json", "-v": "verbose", "--verbose": "verbose"}
+
+
+@dataclass(slots=True)
+class Invocation:
+    """Global options; workspace and settings are resolved on first use, as not every command needs them."""
+
+    workspace_option: str | None = None
+    profile: str | None = None
+    experiment: str | None = None
+    sets: list[str] = field(default_factory=list)
+    json: bool = False
+    verbose: bool = False
+    _workspace: Workspace | None = None
+    _settings: Settings | None = None
+
+    @property
+    def out(self) -> Output:
+        """Printer of the result."""
+        return Output(as_json=self.json)
+
+    def workspace(self) -> Workspace:
+        """Return the workspace, or raise WorkspaceNotFound."""
+        if self._workspace is None:
+            from tradeterm.config.workspace import find_workspace
+
+            explicit = Path(self.workspace_option) if self.workspace_option else None
+            self._workspace = find_workspace(explicit, Path.cwd())
+        return self._workspace
+
+    def settings(self) -> Settings:
+        """Return the resolved configuration; imports pydantic (150 ms)."""
+        if self._settings is None:
+            from tradeterm.config.load import load_settings
+
+            experiment = Path(self.experiment) if self.experiment else None
+            self._settings = load_settings(
+                self.workspace(), profile=self.profile, experiment=experiment, sets=self.sets
+            )
+        return self._settings
+
+    def start_log(self, proc: str) -> Log:
+        """Log this process to the workspace, as ``proc``."""
+        from tradeterm.config.log import configure
+
+        settings = self.settings()
+        level = "INFO" if self.verbose else "WARNING"
+        return configure(
+            self.workspace(),
+            settings.secrets,
+            None,
+            proc=proc,
+            settings=settings.config.system.log,
+            stderr_level=level,
+        )
+
+    def use_engine(self) -> None:
+        """Name the kernel cache; has to come before anything that imports numba."""
+        from tradeterm.config.kernels import use_kernel_cache
+
+        use_kernel_cache()
+
+
+def invocation_of(context: typer.Context) -> Invocation:
+    """Return the invocation behind a command's context."""
+    found = context.obj
+    return found if isinstance(found, Invocation) else Invocation()
+
+
+def split_globals(arguments: Sequence[str]) -> tuple[Invocation, list[str]]:
+    """Take the global options out of a command line, wherever they stand before a ``--``."""
+    invocation, rest = Invocation(), []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return invocation, [*rest, word, *words]
+        name, equals, value = word.partition("=")
+        if word in _FLAGS:
+            setattr(invocation, _FLAGS[word], True)
+        elif name in _VALUED:
+            _take(invocation, name, value if equals else next(words, None))
+        else:
+            rest.append(word)
+    return invocation, rest
+
+
+def _take(invocation: Invocation, name: str, value: str | None) -> None:
+    if not value:
+        raise UsageError(f"{name} had no value; see `tradeterm --help`")
+    if name == "--set":
+        invocation.sets.append(value)
+    elif name == "--workspace":
+        invocation.workspace_option = value
+    else:
+        setattr(invocation, name.removeprefix("--"), value)
