@@ -18,6 +18,7 @@ TradetermError                1  failed
 │   ├── FactConflict             a second, different answer for one key
 │   ├── LedgerBroken             the hash chain does not verify
 │   ├── RunMismatch              the same run id, other bits
+│   ├── RunNotFound           2
 │   └── LockHeld              3  another process holds the lock
 ├── StrategyError             1
 │   ├── StrategyNotFound      2
@@ -59,6 +60,7 @@ __all__ = [
     "ReconciliationBreak",
     "RiskHalt",
     "RunMismatch",
+    "RunNotFound",
     "StaleData",
     "StoreError",
     "StoreUnwritable",
@@ -201,6 +203,17 @@ class RunMismatch(StoreError):
             f"run {run_id}: {file} differs from what is stored; keep the stored run and report this "
             "(same configuration, data and code must give the same bits)",
         )
+
+
+class RunNotFound(StoreError):
+    """No run of that id in the workspace."""
+
+    exit_code = 2
+
+    def __init__(self, run_id: str, folder: object, known: Iterable[str]) -> None:
+        near = nearest(run_id, known)
+        hint = f"did you mean '{near}'?" if near else "see `tradeterm backtest list`"
+        super().__init__(f"{folder}: no run '{run_id}'; {hint}")
 
 
 class LockHeld(StoreError):
