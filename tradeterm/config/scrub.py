@@ -54,9 +54,13 @@ def _forms(value: str) -> set[str]:
     plain = {value, quote(value), quote(value, safe=""), quote_plus(value), repr(value)[1:-1]}
     plain |= encoded | {form.rstrip("=") for form in encoded}
     plain |= {quote(form, safe="") for form in encoded}
-    escaped = plain | {_json(form) for form in plain} | {_json(form, ascii_only=False) for form in plain}
+    escaped = plain | _escaped(plain)
     # A document inside a message is escaped once more when the message becomes part of a JSON line.
-    return escaped | {_json(form) for form in escaped}
+    return escaped | _escaped(escaped)
+
+
+def _escaped(forms: set[str]) -> set[str]:
+    return {_json(form) for form in forms} | {_json(form, ascii_only=False) for form in forms}
 
 
 def _json(text: str, *, ascii_only: bool = True) -> str:

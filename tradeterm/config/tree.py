@@ -27,7 +27,7 @@ class _Loader(_Base):  # type: ignore[misc]  # the C loader where PyYAML was bui
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"),
@@ -88,7 +88,9 @@ class Tree:
         if isinstance(node, list):
             return node[self._index(node, key, path, origin)]
         if isinstance(node, dict):
-            return node.setdefault(key, {})
+            if key not in node:
+                node[key], self.origins[path] = {}, origin
+            return node[key]
         raise ConfigError(f"{origin}: {dotted(path[:-1])} was {node!r}, which has no keys; set it as a whole")
 
     def _index(self, items: list[Any], key: str, path: KeyPath, origin: str) -> int:
