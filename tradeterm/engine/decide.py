@@ -142,8 +142,9 @@ def _nav_at_fill(market: Market, state: State, run: int, row: int) -> float:
 
 @kernel
 def _sizing_price(market: Market, row: int, j: int, at_fill: bool) -> float:
-    fill = market.fill_open[row, j]
-    return float(fill if at_fill and math.isfinite(fill) else market.mark[row, j])
+    # An instrument without a close yet has no value in the book, whatever it could be bought at.
+    mark, fill = market.mark[row, j], market.fill_open[row, j]
+    return float(fill if at_fill and math.isfinite(fill) and math.isfinite(mark) else mark)
 
 
 @kernel
@@ -155,17 +156,36 @@ def _size(market: Market, terms: Terms, state: State, run: int, row: int, nav: f
         held = state.lots[run, j]
         price = _sizing_price(market, row, j, at_fill)
         lots_per_weight = base / (market.unit[j] * price) if math.isfinite(price) else 0.0
-        target = whole_lots(out.desired[j] * out.scale[j] * lots_per_weight, market.rounds[j])
+        exact = out.desired[j] * out.scale[j] * lots_per_weight
+        target = whole_lots(exact, market.rounds[j])
         if not math.isfinite(target) or abs(target) > _EXACT:
             return BAD_QUANTITY
         for m in range(out.wanted.shape[0]):
             out.wanted[m, j] = out.contribution[m, j] * out.scale[j] * lots_per_weight
+        if market.rounds[j]:
+            _give_up(out.wanted[:, j], exact - target, exact)
         out.target[j] = target if math.isfinite(price) else held
         order = out.target[j] - held
         if _inside_band(market, terms, state, run, row, j, order, nav, out):
             order = 0.0
         out.order[j] = order
     return 0
+
+
+@kernel
+def _give_up(wanted: FloatArray, fraction: float, exact: float) -> None:
+    """Take what rounding left of a lot from those on the side of the net wish, pro rata.
+
+    What the strategies want then sums to the target: a fill never moves one beyond its wish, which would leave
+    the opposite of a position to a strategy that leaves.
+    """
+    side = 0.0
+    for m in range(wanted.shape[0]):
+        if wanted[m] * exact > 0.0:
+            side += wanted[m]
+    for m in range(wanted.shape[0]):
+        if wanted[m] * exact > 0.0:
+            wanted[m] -= fraction * (wanted[m] / side)
 
 
 @kernel

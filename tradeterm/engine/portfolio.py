@@ -97,7 +97,7 @@ def move_holdings(
         side = _side(d)
         part = abs(d) / (larger if side == direction else smaller)
         moved = side * part * (large_fill if side == direction else small_fill)
-        _move(state, run, m, j, moved, wanted[m], price, unit, part * cost if side == bearer else 0.0, at)
+        _move(state, run, m, j, moved, price, unit, part * cost if side == bearer else 0.0, at)
 
 
 @kernel
@@ -113,7 +113,7 @@ def _share_by_holding(
     for m in range(state.held.shape[1]):
         part = abs(state.held[run, m, j]) / total if total > 0.0 else 1.0 / state.held.shape[1]
         if part > 0.0:
-            _move(state, run, m, j, part * fill, math.nan, price, unit, part * cost, at)
+            _move(state, run, m, j, part * fill, price, unit, part * cost, at)
 
 
 @kernel
@@ -123,7 +123,6 @@ def _move(
     m: int,
     j: int,
     moved: float,
-    wanted: float,
     price: float,
     unit: float,
     cost: float,
@@ -131,7 +130,7 @@ def _move(
 ) -> None:
     before = state.held[run, m, j]
     after = before + moved
-    if abs(after) < _DUST and wanted == 0.0:
+    if abs(after) < _DUST:
         after = 0.0
     state.held[run, m, j] = after
     state.strategy_cash[run, m] -= moved * unit * price + cost
