@@ -1,0 +1,299 @@
+"""A second simulator: plain Python, event by event, written from the rules and sharing no code with the package.
+
+One run. Slow and meant to be read beside the rules: contributions, netting, caps, ladder, sizing, band, fills,
+crossing. It takes the book's arrays as nested lists and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+NAN = float("nan")
+
+
+@dataclass
+class Account:
+    cash: float
+    position: list[float]
+    held: list[list[float]]
+    money: list[float]
+    peak: float
+    level: str = "NORMAL"
+    halted_at: int = 0
+    entry: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)
+    bars: dict[tuple[int, int], int] = field(default_factory=dict)
+
+
+@dataclass
+class Line:
+    """One decision time, as the decision found it and what it led to."""
+
+    nav: float
+    cash: float
+    level: str
+    position: list[float]
+    held: list[list[float]]
+    pnl: list[float]
+    filled: list[float]
+    bars: dict[tuple[int, int], int]
+    entry: dict[tuple[int, int], tuple[float, int]]
+
+
+@dataclass
+class Wish:
+    """What a decision hands to the fills: lots to trade, and lots wanted by strategy."""
+
+    nav: float
+    order: list[float]
+    wanted: list[list[float]]
+
+
+def simulate(market, plan, terms, capital):  # noqa: ANN001, ANN201 - named tuples of arrays, read as lists
+    """Run the whole book; returns the lines and the final account."""
+    m = {name: getattr(market, name).tolist() for name in market._fields}
+    p = {name: getattr(plan, name)[0].tolist() for name in plan._fields}
+    t = {name: getattr(terms, name)[0].tolist() for name in terms._fields}
+    strategies, instruments = len(p["multiplier"]), len(m["unit"])
+    account = Account(
+        cash=capital,
+        position=[0.0] * instruments,
+        held=[[0.0] * instruments for _ in range(strategies)],
+        money=[0.0] * strategies,
+        peak=capital,
+    )
+    lines = []
+    for k, now in enumerate(m["times"]):
+        for s, j in list(account.entry):
+            if m["own_bar"][k][j]:
+                account.bars[s, j] += 1
+        wish = decide(m, p, t, account, k, now)
+        line = Line(
+            nav=wish.nav,
+            cash=account.cash,
+            level=account.level,
+            position=list(account.position),
+            held=[list(row) for row in account.held],
+            pnl=[
+                account.money[s]
+                + sum(account.held[s][j] * m["unit"][j] * m["mark"][k][j] for j in range(instruments) if account.held[s][j])
+                for s in range(strategies)
+            ],
+            filled=[0.0] * instruments,
+            bars=dict(account.bars),
+            entry=dict(account.entry),
+        )
+        lines.append(line)
+        fill(m, t, account, k, wish, line.filled)
+    return lines, account
+
+
+def decide(m, p, t, account, k, now):  # noqa: ANN001, ANN201
+    instruments, strategies = range(len(m["unit"])), range(len(p["multiplier"]))
+    mark, unit = m["mark"][k], m["unit"]
+    nav = account.cash + sum(account.position[j] * unit[j] * mark[j] for j in instruments if account.position[j])
+
+    # Ladder first by time: the state that this decision acts under.
+    derisk, halt, recovery, half, wait = t["ladder"]
+    if account.level == "HALTED" and now - account.halted_at >= wait:
+        account.level, account.peak = "NORMAL", nav
+    account.peak = max(account.peak, nav)
+    drawdown = 1.0 - nav / account.peak
+    if account.level != "HALTED":
+        if drawdown >= halt:
+            account.level, account.halted_at = "HALTED", now
+        elif drawdown >= derisk:
+            account.level = "DERISKED"
+        elif drawdown < recovery:
+            account.level = "NORMAL"
+    factor = {"NORMAL": 1.0, "DERISKED": half, "HALTED": 0.0}[account.level]
+    if nav <= 0.0:
+        factor = 0.0
+
+    # 1 contributions, with overrides judged against what the strategy holds
+    contribution = [[0.0] * len(unit) for _ in strategies]
+    for s in strategies:
+        for j in instruments:
+            wish = p["weights"][k][s][j] * p["budget"][k][s] * p["multiplier"][s][j]
+            have = account.held[s][j] * unit[j] * mark[j] / nav if account.held[s][j] and nav > 0.0 else 0.0
+            flag = p["flags"][s][j]
+            if flag == 2:
+                wish = have
+            elif flag == 1:
+                wish = math.copysign(min(abs(wish), abs(have)), have) if wish * have > 0.0 else 0.0
+            contribution[s][j] = wish
+
+    # 2 netting
+    desired = [math.fsum(contribution[s][j] for s in strategies) for j in instruments]
+
+    # 3 caps; what can't trade now keeps its holding, which takes room
+    able = [m["tradable"][k][j] and not math.isnan(mark[j]) for j in instruments]
+    weight = [account.position[j] * unit[j] * mark[j] / nav if account.position[j] and nav > 0.0 else 0.0 for j in instruments]
+    asset_cap = [min(t["asset_cap"][j], t["asset_tight"][k]) for j in instruments]
+    scale = [min(1.0, asset_cap[j] / abs(desired[j])) if desired[j] else 1.0 for j in instruments]
+    groups = [
+        ([j for j in instruments if m["asset_class"][j] == c], cap) for c, cap in enumerate(t["class_cap"][k])
+    ]
+    for members, cap in [*groups, (list(instruments), t["gross_cap"][k])]:
+        room = max(0.0, cap - sum(abs(weight[j]) for j in members if not able[j]))
+        wanted = sum(abs(desired[j]) * scale[j] for j in members if able[j])
+        if wanted > room:
+            for j in members:
+                scale[j] *= room / wanted if able[j] else 1.0
+
+    # 4 ladder on the capped book
+    scale = [part * factor for part in scale]
+
+    # 6 lots, and the band
+    wanted_lots = [[0.0] * len(unit) for _ in strategies]
+    order = [0.0] * len(unit)
+    base = nav
+    if t["at_fill"]:
+        base = account.cash + sum(
+            account.position[j] * unit[j] * sizing_price(m, t, k, j) for j in instruments if account.position[j]
+        )
+    target = [0.0] * len(unit)
+    for j in instruments:
+        price = sizing_price(m, t, k, j)
+        target[j] = account.position[j]
+        if math.isnan(price):
+            continue
+        lots = base / (unit[j] * price)
+        exact = desired[j] * scale[j] * lots
+        target[j] = exact
+        for s in strategies:
+            wanted_lots[s][j] = contribution[s][j] * scale[j] * lots
+        if m["rounds"][j]:
+            target[j] = float(math.trunc(exact + math.copysign(1e-9, exact)))
+            give_up_fraction([row for row in wanted_lots], j, exact - target[j])
+        order[j] = target[j] - account.position[j]
+    for j in instruments:
+        if order[j] and held_back(m, t, account, k, j, nav, order[j], target[j], weight, asset_cap):
+            order[j] = 0.0
+    return Wish(nav, order, wanted_lots)
+
+
+def sizing_price(m, t, k, j):  # noqa: ANN001, ANN201
+    fill_price = m["fill_open"][k][j]
+    known = not math.isnan(m["mark"][k][j])
+    return fill_price if t["at_fill"] and known and not math.isnan(fill_price) else m["mark"][k][j]
+
+
+def give_up_fraction(rows, j, fraction):  # noqa: ANN001, ANN201
+    """The part of a lot that can't be bought is given up, pro rata, by those on its side."""
+    side = [row for row in rows if row[j] * fraction > 0.0]
+    total = math.fsum(row[j] for row in side)
+    for row in side:
+        row[j] -= fraction * row[j] / total
+
+
+def held_back(m, t, account, k, j, nav, order, target, weight, asset_cap):  # noqa: ANN001, ANN201
+    """Whether the no-trade band keeps an order: small, and no reduction of a breach, a halt or a full exit."""
+    value = abs(order) * m["unit"][j] * m["mark"][k][j]
+    if value >= t["band"] * nav:
+        return False
+    reduces = account.position[j] * order < 0.0
+    if not reduces:
+        return True
+    mine = m["asset_class"][j]
+    breach = (
+        abs(weight[j]) > asset_cap[j] * (1 + 1e-9)
+        or sum(map(abs, weight)) > t["gross_cap"][k] * (1 + 1e-9)
+        or sum(abs(w) for i, w in enumerate(weight) if m["asset_class"][i] == mine) > t["class_cap"][k][mine] * (1 + 1e-9)
+    )
+    return not (breach or account.level == "HALTED" or target == 0.0)
+
+
+def fill(m, t, account, k, wish, filled):  # noqa: ANN001, ANN201
+    due: dict[int, list[int]] = {}
+    for j, at in enumerate(m["fill_at"][k]):
+        if at >= 0 and m["tradable"][k][j] and not math.isnan(m["fill_open"][k][j]):
+            due.setdefault(at, []).append(j)
+    for at in sorted(due):
+        rest = {}
+        for j in due[at]:
+            order, have = wish.order[j], account.position[j]
+            cut = math.copysign(min(abs(order), abs(have)), order) if order * have < 0.0 else 0.0
+            rest[j] = order - cut
+            trade(m, account, k, j, cut)
+            filled[j] += cut
+        factors = increases(m, t, account, k, wish.nav, rest)
+        for j in due[at]:
+            part = factors.get(m["asset_class"][j], 1.0)
+            lots = rest[j] * part
+            if part < 1.0 and m["rounds"][j]:
+                lots = float(math.trunc(lots + math.copysign(1e-9, lots)))
+            trade(m, account, k, j, lots)
+            filled[j] += lots
+        for j in due[at]:
+            cross(m, account, k, j, at, [row[j] for row in wish.wanted], filled[j])
+
+
+def rate(m, j):  # noqa: ANN001, ANN201
+    return m["fee"][j] + m["slippage"][j]
+
+
+def trade(m, account, k, j, lots):  # noqa: ANN001, ANN201
+    value = lots * m["unit"][j] * m["fill_open"][k][j]
+    account.position[j] += lots
+    account.cash -= value + abs(value) * rate(m, j)
+
+
+def increases(m, t, account, k, nav, rest):  # noqa: ANN001, ANN201
+    """Factor by class: one for all from cash and gross headroom, lower in a class whose own headroom is less."""
+    at_mark = {j: abs(lots) * m["unit"][j] * m["mark"][k][j] for j, lots in rest.items() if lots}
+    have = [abs(x) * m["unit"][i] * m["mark"][k][i] if x else 0.0 for i, x in enumerate(account.position)]
+    cost = sum(
+        lots * m["unit"][j] * m["fill_open"][k][j] * (1.0 + rate(m, j)) for j, lots in rest.items() if lots > 0.0
+    )
+    borrow = max(0.0, t["gross_cap"][k] - 1.0) * nav
+    limits = [1.0]
+    if cost > 0.0:
+        limits.append(max(0.0, account.cash + borrow) / cost)
+    added = sum(at_mark.values())
+    if added > 0.0:
+        limits.append(max(0.0, t["gross_cap"][k] * nav - sum(have)) / added)
+    common = min(limits)
+    factors = {}
+    for c, cap in enumerate(t["class_cap"][k]):
+        mine = sum(value for j, value in at_mark.items() if m["asset_class"][j] == c)
+        room = max(0.0, cap * nav - sum(value for i, value in enumerate(have) if m["asset_class"][i] == c))
+        factors[c] = min(common, room / mine) if mine > 0.0 else common
+    return factors
+
+
+def cross(m, account, k, j, at, wanted, lots):  # noqa: ANN001, ANN201
+    """Strategies move: the smaller side whole, among themselves; the larger shares that and the market fill."""
+    price, unit = m["fill_open"][k][j], m["unit"][j]
+    moves = {s: w - account.held[s][j] for s, w in enumerate(wanted) if w != account.held[s][j]}
+    buyers = {s: d for s, d in moves.items() if d > 0.0}
+    sellers = {s: -d for s, d in moves.items() if d < 0.0}
+    bought, sold = math.fsum(buyers.values()), math.fsum(sellers.values())
+    sign = 1.0 if bought >= sold else -1.0
+    many, few = (buyers, sellers) if bought >= sold else (sellers, buyers)
+    crossed, asked = min(bought, sold), max(bought, sold)
+    if asked == 0.0:
+        return
+    cost = abs(lots) * unit * price * rate(m, j)
+    for s, d in few.items():
+        settle(account, s, j, -sign * d, price, unit, 0.0, at)
+    for s, d in many.items():
+        settle(account, s, j, d / asked * (sign * crossed + lots), price, unit, cost * d / asked, at)
+
+
+def settle(account, s, j, moved, price, unit, cost, at):  # noqa: ANN001, ANN201
+    before = account.held[s][j]
+    after = before + moved
+    if abs(after) < 1e-9:
+        after = 0.0
+    account.held[s][j] = after
+    account.money[s] -= moved * unit * price + cost
+    if after == 0.0:
+        account.entry.pop((s, j), None)
+        account.bars.pop((s, j), None)
+    elif before * after <= 0.0:
+        account.entry[s, j] = (price, at)
+        account.bars[s, j] = 0
+    elif abs(after) > abs(before):
+        old, since = account.entry[s, j]
+        account.entry[s, j] = ((old * abs(before) + price * abs(moved)) / abs(after), since)
