@@ -26,7 +26,7 @@ from tradeterm.store.locks import fair_lock
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -95,6 +95,16 @@ class LedgerReader:
             where, values = f"{where} AND key >= ? AND key < ?", [kind, prefix, prefix + "\U0010ffff"]
         limit = -1 if newest is None else newest
         return self._ask(f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))[::-1]
+
+    def rows(self, kinds: Sequence[str] | None = None) -> list[Row]:
+        """Return the rows of some kinds (of all) as they are stored, oldest first; their payloads are JSON text."""
+        with sqlite_errors(self.path):
+            connection = self._connected()
+            if connection is None:
+                return []
+            where = "" if kinds is None else f"WHERE kind IN ({', '.join('?' * len(kinds))})"
+            statement = f"SELECT {_COLUMNS} FROM facts {where} ORDER BY seq"  # noqa: S608 (placeholders only)
+            return [Row._make(row) for row in connection.execute(statement, tuple(kinds or ()))]
 
     def data_version(self) -> int:
         """Return a number that changes when anything is recorded by anybody; 0 while there is no ledger.
