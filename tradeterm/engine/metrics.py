@@ -56,7 +56,7 @@ DEFINITIONS: dict[str, str] = {
     "omega": "ratio, threshold 0; sum(max(r, 0)) / sum(max(-r, 0)); null without a loss",
     "var_95": "fraction a day; empirical 5 % quantile of r, linear between neighbours",
     "cvar_95": "fraction a day; mean of the floor(0.05 (n - 1)) + 1 lowest r: those at or below var_95",
-    "psr": "probability that the true SR > 0; Phi(SR / SE), SR by day, SE = sqrt((1 - g3 SR + (g4 - 1)/4 SR^2)/(n - 1))",
+    "psr": "probability that the true SR > 0; Phi(SR/SE), SR by day, SE = sqrt((1 - g3 SR + (g4 - 1)/4 SR^2)/(n - 1))",
     "best_day": "fraction; highest r",
     "worst_day": "fraction; lowest r",
     "skew": "g3 = m3 / m2^1.5 of r, population moments",

@@ -33,8 +33,6 @@ __all__ = [
 
 # A remainder below this share of the trip's peak quantity is rounding, not a position.
 _DUST = 1e-9
-# Costs by rule and costs by PnL that differ by less than this share of the money moved agree.
-_AGREES = 1e-11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,32 +278,17 @@ def _notional(market: Market) -> FloatArray:
 def strategy_costs(market: Market, record: Record, *, run: int = 0) -> FloatArray:
     """Costs that each strategy bore, money, shape (T - 1, M, N): by row of the fill.
 
-    The rule is the kernel's: of an instrument's costs each strategy that moved to the side of the market fill bears
-    its share of what moved to that side; crossing is free. What a strategy paid in all at a row is known exactly: its
-    cash (PnL less what it holds at the close) fell by the moves at fill prices and by the costs. Where the rule does
-    not give that sum (a fill against the larger side), the sum is shared by notional moved times cost rate.
-    So the trips of a strategy add up to its PnL.
+    The kernel's own rule, read back from what moved: of an instrument's costs each strategy that moved to the side of
+    the market fill bears its share of what moved to that side; crossing is free. So the trips of a strategy add up
+    to its PnL, and the costs of all strategies to those of the book.
     """
-    held, per_lot = record.held[run], _notional(market)
-    moved = np.diff(held, axis=0)
-    rate = market.fee + market.slippage
+    moved = np.diff(record.held[run], axis=0)
     filled = record.filled[run, :-1]
     size = np.where(moved * np.sign(filled)[:, None, :] > 0.0, np.abs(moved), 0.0)
     total = size.sum(axis=1, keepdims=True)
     share = np.divide(size, total, out=np.zeros_like(size), where=total > 0.0)
-    by_rule = share * (np.abs(filled) * per_lot * rate)[:, None, :]
-
-    value = np.where(held != 0.0, held * (market.unit * market.mark)[:, None, :], 0.0)
-    cash = record.pnl[run] - value.sum(axis=2)
-    paid = -np.diff(cash, axis=0) - (moved * per_lot[:, None, :]).sum(axis=2)
-    scale = np.abs(cash[1:]) + np.abs(cash[:-1]) + np.abs(value[1:]).sum(axis=2) + np.abs(value[:-1]).sum(axis=2)
-    other = np.abs(by_rule.sum(axis=2) - paid) > _AGREES * scale
-    if other.any():
-        weight = np.abs(moved) * (per_lot * rate)[:, None, :]
-        whole = weight.sum(axis=2, keepdims=True)
-        shared = np.divide(weight, whole, out=np.zeros_like(weight), where=whole > 0.0)
-        by_rule = np.where(other[:, :, None], shared * np.maximum(paid, 0.0)[:, :, None], by_rule)
-    return np.asarray(by_rule)
+    booked = np.abs(filled) * _notional(market) * (market.fee + market.slippage)
+    return np.asarray(share * booked[:, None, :])
 
 
 def strategy_round_trips(market: Market, record: Record, *, run: int = 0) -> tuple[Trips, ...]:
