@@ -74,7 +74,7 @@ def read(results_dir: str | os.PathLike[str]) -> KillRecord | None:
     path = os.path.join(results_dir, KILL_NAME)
     try:
         touched = os.lstat(path).st_mtime_ns
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     records = _records(path)
     first = records[0] if records else KillRecord(_instant(touched), "touch")

@@ -32,7 +32,7 @@ __all__ = ["BROKEN_PIPE", "INTERRUPTED", "run"]
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-_FAILED, _USAGE = 1, 2
+_DONE, _FAILED, _USAGE = 0, 1, 2
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -43,8 +43,12 @@ def run(arguments: Sequence[str]) -> int:
     from tradeterm.cli.app import app
 
     try:
-        code = typer.main.get_command(app).main(args=list(arguments), prog_name="tradeterm", standalone_mode=False)
+        command = typer.main.get_command(app)
+        with command.make_context("tradeterm", list(arguments)) as context:
+            command.invoke(context)
         sys.stdout.flush()
+    except typer.Exit as ended:
+        return ended.exit_code
     except TradetermError as error:
         return _report(str(error), error.exit_code)
     except TyperException as error:
@@ -57,9 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         return BROKEN_PIPE
     except Exception as error:  # the last stop: recorded in full in a crash file, shown as one line
         return _report(_crash(error, arguments), _FAILED)
-    if code == INTERRUPTED:
-        return _report("interrupted; what was finished is kept, run the same command again", INTERRUPTED)
-    return code if isinstance(code, int) else 0
+    return _DONE
 
 
 def _report(text: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tradeterm.config.log import Log
     from tradeterm.config.settings import Settings
     from tradeterm.config.workspace import Workspace
+    from tradeterm.store.ledger import Ledger
 
 __all__ = ["GLOBAL_OPTIONS", "Invocation", "invocation_of", "split_globals"]
 
@@ -70,6 +72,19 @@ class Invocation:
             )
         return self._settings
 
+    def instant(self, text: str) -> int:
+        """Instant that an ``--asof`` means on the configured decision grid."""
+        from tradeterm.core.time import DAY_NS, H4_NS, asof_instant
+
+        step_ns = DAY_NS if self.settings().config.system.timeframe == "daily" else H4_NS
+        return asof_instant(text, time.time_ns(), step_ns)
+
+    def ledger(self) -> Ledger:
+        """Open the ledger for recording; use it as a context."""
+        from tradeterm.store.ledger import Ledger
+
+        return Ledger(self.workspace().results, clock=time.time_ns)
+
     def start_log(self, proc: str) -> Log:
         """Log this process to the workspace, as ``proc``."""
         from tradeterm.config.log import configure
@@ -100,7 +115,8 @@ def invocation_of(context: typer.Context) -> Invocation:
 
 def split_globals(arguments: Sequence[str]) -> tuple[Invocation, list[str]]:
     """Take the global options out of a command line, wherever they stand before a ``--``."""
-    invocation, rest = Invocation(), []
+    invocation = Invocation()
+    rest: list[str] = []
     words = iter(arguments)
     for word in words:
         if word == "--":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,21 +21,28 @@ class Page:
         # rich takes 45 ms to import: only results for people pay for it.
         from rich.console import Console
 
-        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        # Into a buffer: on stdout itself rich would end the process when the reader of a pipe has gone.
+        self._text = io.StringIO()
+        self._console = Console(file=self._text, force_terminal=sys.stdout.isatty(), highlight=False, soft_wrap=True)
+
+    @property
+    def text(self) -> str:
+        """What was laid out."""
+        return self._text.getvalue()
 
     def line(self, text: str = "", *, style: str | None = None) -> None:
         """Print one line."""
-        self._console.print(text, style=style, markup=False)
+        self._print(text, style)
 
     def title(self, text: str) -> None:
         """Print a heading."""
-        self._console.print(text, style="bold", markup=False)
+        self._print(text, "bold")
 
     def pairs(self, values: Mapping[str, Any]) -> None:
         """Print names and values, one per line."""
         width = max((len(name) for name in values), default=0)
         for name, value in values.items():
-            self._console.print(f"{name:<{width}}  {shown(value)}", markup=False)
+            self._print(f"{name:<{width}}  {shown(value)}")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Print a table; a column whose name begins with ``>`` is aligned right.
@@ -55,7 +63,10 @@ class Page:
 
     def next(self, command: str) -> None:
         """Print the next useful command."""
-        self._console.print(f"next: {command}", style="dim", markup=False)
+        self._print(f"next: {command}", "dim")
+
+    def _print(self, text: str, style: str | None = None) -> None:
+        self._console.print(text, style=style, markup=False)
 
 
 class Output:
@@ -78,6 +89,7 @@ class Output:
         show(page)
         if next_command:
             page.next(next_command)
+        sys.stdout.write(page.text)
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

@@ -13,10 +13,10 @@ __all__ = ["progress"]
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None] | None]:
-    """Yield a callback ``(what, done, total)`` that draws a bar; None when nobody is watching."""
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a callback ``(what, done, total)`` that draws a bar, or nothing when nobody is watching."""
     if not sys.stderr.isatty():
-        yield None
+        yield _unwatched
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -29,3 +29,7 @@ def progress() -> Iterator[Callable[[str, int, int], None] | None]:
             bars.update(task, description=what, completed=done, total=total)
 
         yield report
+
+
+def _unwatched(what: str, done: int, total: int) -> None:
+    """Show nothing."""

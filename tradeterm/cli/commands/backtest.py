@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,8 +9,8 @@ import typer
 from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
 from tradeterm.cli.progress import progress
-from tradeterm.core.errors import CertificateFailed, UsageError, nearest
-from tradeterm.core.time import asof_instant, from_iso
+from tradeterm.core.errors import UsageError, nearest
+from tradeterm.core.time import from_iso
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,39 +35,35 @@ def run(
     invocation = invocation_of(context)
     settings = invocation.settings()
     start_ns = from_iso(start or settings.config.system.start)
-    end_ns = asof_instant(end, time.time_ns())
+    end_ns = invocation.instant(end)
     if end_ns <= start_ns:
         raise UsageError(f"--end {end} is not after --start {start or settings.config.system.start}; give a later day")
     invocation.use_engine()
-    from tradeterm.research.backtest import run as run_backtest
+    from tradeterm.research.backtest import run_backtest
 
     log = invocation.start_log("backtest")
     try:
-        with progress() as report:
-            result = run_backtest(
-                invocation.workspace(), settings, name=name, start_ns=start_ns, end_ns=end_ns, progress=report
-            )
+        with invocation.ledger() as ledger, progress() as report:
+            result = run_backtest(settings, ledger, name=name, start_ns=start_ns, end_ns=end_ns, progress=report)
     finally:
         log.close()
-    certificate = result.certificate
+    certificate = result.fact["certificate"]
+    metrics = result.fact["metrics"]
 
     def show(page: Page) -> None:
         page.line(f"run {result.run_id} {result.status}: {result.path}")
         page.line(_certified(certificate))
-        if certificate.get("ok"):
-            page.pairs({key: result.metrics.get("portfolio", {}).get(key) for key in _LISTED})
+        page.pairs({key: metrics.get(key) for key in _LISTED})
 
     document = {
         "schema": "tradeterm.backtest.v1",
         "run_id": result.run_id,
         "status": result.status,
         "path": str(result.path),
-        "metrics": result.metrics if certificate.get("ok") else None,
+        "metrics": metrics,
         "certificate": certificate,
     }
     invocation.out.result(document, show, next_command=f"tradeterm backtest show {result.run_id}")
-    if not certificate.get("ok"):
-        raise typer.Exit(CertificateFailed.exit_code)
 
 
 @app.command("list")

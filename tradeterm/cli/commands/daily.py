@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from tradeterm.cli.groups import single
 from tradeterm.cli.invocation import invocation_of
 from tradeterm.cli.progress import progress
-from tradeterm.core.time import asof_instant, iso
+from tradeterm.core.time import iso
 
 if TYPE_CHECKING:
     from tradeterm.cli.output import Page
@@ -30,25 +29,24 @@ def daily(
     invocation = invocation_of(context)
     settings = invocation.settings()
     invocation.use_engine()
-    asof_ns = asof_instant(asof, time.time_ns())
+    asof_ns = invocation.instant(asof)
     from tradeterm.daily import run_daily
 
     log = invocation.start_log("daily")
     try:
-        with progress() as report:
-            result = run_daily(
-                invocation.workspace(),
-                settings,
-                asof_ns=asof_ns,
-                seed=settings.config.system.seed if seed < 0 else seed,
-                progress=report,
-            )
+        with invocation.ledger() as ledger, progress() as report:
+            result = run_daily(settings, ledger, asof_ns=asof_ns, seed=None if seed < 0 else seed, progress=report)
     finally:
         log.close()
 
     def show(page: Page) -> None:
-        page.title(f"daily {iso(result.asof_ns)}  profile {settings.profile}  id {result.daily_id}")
-        steps = [(step.name, step.status, _outputs(step.outputs), f"{step.seconds:.1f} s") for step in result.steps]
+        page.title(f"daily {iso(result.asof_ns)}  {result.profile.upper()}  id {result.daily_id}")
+        if result.killed is not None:
+            page.line(f"KILLED at {result.killed.at} by {result.killed.by}: predicts and reports, trades nothing")
+        steps = [
+            (step.name, "repeated" if step.repeated else step.status, _outputs(step.outputs), f"{step.seconds:.1f} s")
+            for step in result.steps
+        ]
         page.table(("step", "status", "result", ">time"), steps)
         if result.written:
             page.line()
@@ -58,10 +56,17 @@ def daily(
         "schema": "tradeterm.daily.v1",
         "daily_id": result.daily_id,
         "asof": iso(result.asof_ns),
-        "profile": settings.profile,
+        "profile": result.profile,
+        "killed": result.killed._asdict() if result.killed is not None else None,
         "config_hash": settings.config_hash,
         "steps": [
-            {"name": step.name, "status": step.status, "outputs": step.outputs, "seconds": step.seconds}
+            {
+                "name": step.name,
+                "status": step.status,
+                "repeated": step.repeated,
+                "outputs": step.outputs,
+                "seconds": round(step.seconds, 3),
+            }
             for step in result.steps
         ],
         "written": [{"what": what, "path": str(path)} for what, path in result.written],

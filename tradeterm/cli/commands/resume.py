@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,10 +32,21 @@ def resume(
 
     invocation = invocation_of(context)
     who = by or f"operator:{getpass.getuser()}"
-    cleared = take_back(invocation.workspace(), reason, clear_kill=kill, clear_halt=halt, by=who)
+    results = invocation.workspace().results
+    with invocation.ledger() as ledger:
+        done = take_back(
+            ledger, results, reason=reason, by=who, now_ns=time.time_ns(), clear_kill=kill, clear_halt=halt
+        )
 
     def show(page: Page) -> None:
-        page.line(f"cleared {' and '.join(cleared)} by {who}: {reason}")
+        page.line(f"cleared {' and '.join(done.cleared)} by {done.by}: {done.reason}")
 
-    document = {"schema": "tradeterm.resume.v1", "cleared": list(cleared), "by": who, "reason": reason}
+    document = {
+        "schema": "tradeterm.resume.v1",
+        "at": done.at,
+        "cleared": list(done.cleared),
+        "reason": done.reason,
+        "by": done.by,
+        "kill": done.kill._asdict(),
+    }
     invocation.out.result(document, show, next_command="tradeterm status")

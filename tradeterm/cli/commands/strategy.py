@@ -10,12 +10,15 @@ from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
 from tradeterm.cli.progress import progress
 from tradeterm.core.errors import CertificateFailed
+from tradeterm.core.time import iso
 
 if TYPE_CHECKING:
     from tradeterm.cli.output import Page
-    from tradeterm.research.check import CheckResult
+    from tradeterm.research.certificate import StrategyCheck
 
 __all__ = ["app"]
+
+_SHOWN = 20
 
 app = group("List strategies, and check one for look-ahead.")
 
@@ -54,41 +57,55 @@ def check(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Strategy, as `tradeterm strategy list` names it.")],
     every: Annotated[bool, typer.Option("--all", help="Decide again at every time, not at a sample.")] = False,
+    asof: Annotated[str, typer.Option("--asof", help="Date, instant or today: the newest decision.")] = "today",
 ) -> None:
     """Decide again with the future cut off and with garbage in its place; any difference fails."""
     invocation = invocation_of(context)
-    workspace, settings = invocation.workspace(), invocation.settings()
+    settings = invocation.settings()
     invocation.use_engine()
-    from tradeterm.research.check import check_strategy
+    from tradeterm.research.certificate import check_strategy
 
-    with progress():
-        result = check_strategy(workspace, settings, name, every=every)
-    raise typer.Exit(_report(context, name, result))
+    with progress() as report:
+        result = check_strategy(settings, name, end_ns=invocation.instant(asof), every=every, progress=report)
+    raise typer.Exit(_report(context, result))
 
 
-def _report(context: typer.Context, name: str, result: CheckResult) -> int:
-    failures = list(result.failures)
+def _report(context: typer.Context, result: StrategyCheck) -> int:
+    certificate = result.certificate
+    failures = [
+        {
+            "strategy": item.strategy,
+            "time": iso(item.time_ns),
+            "what": item.what,
+            "expected": item.expected,
+            "found": item.found,
+        }
+        for item in certificate.differences
+    ]
 
     def show(page: Page) -> None:
-        verdict = "no look-ahead found" if result.ok else "LOOK-AHEAD: decisions changed when the future was cut off"
-        page.line(f"{name}: {verdict}; {result.checked} of {result.decisions} decisions, {result.coverage}")
+        verdict = (
+            "no look-ahead found" if certificate.ok else "LOOK-AHEAD: decisions changed when the future was cut off"
+        )
+        page.line(f"{result.name} {result.version}: {verdict}")
+        page.line(f"{certificate.checked} of {certificate.decisions} decisions made again: {certificate.coverage}")
         if failures:
-            columns = ("time", "symbol", "found", "expected")
-            page.table(columns, [[failure.get(column) for column in columns] for failure in failures])
+            columns = ("time", "what", "expected", "found")
+            page.table(columns, [[failure[column] for column in columns] for failure in failures[:_SHOWN]])
 
     document = {
         "schema": "tradeterm.check.v1",
-        "strategy": name,
-        "ok": result.ok,
-        "checked": result.checked,
-        "decisions": result.decisions,
-        "coverage": result.coverage,
+        "strategy": result.name,
+        "version": result.version,
+        "start": iso(result.start_ns),
+        "end": iso(result.end_ns),
+        "ok": certificate.ok,
+        "checked": certificate.checked,
+        "decisions": certificate.decisions,
+        "coverage": certificate.coverage,
         "failures": failures,
     }
-    follow = (
-        f"tradeterm backtest run --name {name}"
-        if result.ok
-        else f"mend the strategy, then tradeterm strategy check {name} --all"
-    )
+    mend = f"mend the strategy, then tradeterm strategy check {result.name} --all"
+    follow = "tradeterm backtest run" if certificate.ok else mend
     invocation_of(context).out.result(document, show, next_command=follow)
-    return 0 if result.ok else CertificateFailed.exit_code
+    return 0 if certificate.ok else CertificateFailed.exit_code
