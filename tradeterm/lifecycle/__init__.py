@@ -1,0 +1,1 @@
+"""Stages of strategies, and the gates between them."""
