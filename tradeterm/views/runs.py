@@ -1,0 +1,215 @@
+"""Backtest runs: the list from the ledger, one run in full from its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tradeterm.core.time import from_iso
+from tradeterm.store.ledger import Ledger
+from tradeterm.store.runs import RunStore
+from tradeterm.views.base import View, number
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tradeterm.config.workspace import Workspace
+    from tradeterm.store.ledger import Fact
+
+__all__ = ["MOST_RUNS", "Certified", "Point", "RunRow", "RunView", "RunsView", "Trade", "build", "build_run"]
+
+MOST_RUNS = 500
+_MOST_TRADES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certified:
+    """The look-ahead certificate of a run: how many of its decisions were decided again, and whether all agreed."""
+
+    ok: bool
+    checked: int
+    decisions: int
+    coverage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """One run of the list; metrics are None where undefined or withheld for want of a certificate.
+
+    max_drawdown : fraction <= 0; fill : "close" is optimistic; sample : bars were made up
+    """
+
+    run_id: str
+    name: str
+    kind: str
+    profile: str
+    timeframe: str
+    fill: str
+    start_ns: int
+    end_ns: int
+    strategies: tuple[str, ...]
+    sharpe: float | None
+    cagr: float | None
+    max_drawdown: float | None
+    total_return: float | None
+    volatility: float | None
+    win_rate: float | None
+    trades: float | None
+    bps_score: float | None
+    bps_robust: float | None
+    certificate: Certified
+    ladder: str | None
+    sample: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsView(View):
+    """The newest runs, newest first; ``total`` counts what the ledger holds up to the cap."""
+
+    SCHEMA: ClassVar[str] = "tradeterm.runs.v1"
+
+    runs: tuple[RunRow, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """NAV and drawdown (fraction <= 0) at a day's end."""
+
+    ts_ns: int
+    nav: float
+    drawdown: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """One fill; at_ns is when it filled, ts_ns when it was decided."""
+
+    ts_ns: int
+    at_ns: int
+    symbol: str
+    side: str
+    quantity: float
+    price: float
+    notional: float
+    fee: float
+    slippage: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView(View):
+    """One run in full.
+
+    metrics : of the book, by name; strategies : the same per strategy; both empty without a certificate
+    points : day ends; trades : the newest fills, newest first, of ``fills`` in all
+    """
+
+    SCHEMA: ClassVar[str] = "tradeterm.run.v1"
+
+    row: RunRow
+    metrics: dict[str, Any]
+    strategies: dict[str, Any]
+    failures: tuple[str, ...]
+    points: tuple[Point, ...]
+    trades: tuple[Trade, ...]
+    fills: int
+
+
+def build(workspace: Workspace, now_ns: int, *, newest: int = MOST_RUNS) -> RunsView:
+    """List the newest runs."""
+    with Ledger.reader(workspace.results) as ledger:
+        facts = ledger.facts("run", newest=newest)
+    return RunsView(runs=tuple(map(_row, reversed(facts))), total=len(facts))
+
+
+def build_run(workspace: Workspace, run_id: str) -> RunView | None:
+    """Read one run in full; None when the ledger has no such run.
+
+    Raises
+    ------
+    StoreError
+        When a file of the run is missing or damaged.
+    """
+    with Ledger.reader(workspace.results) as ledger:
+        fact = ledger.get("run", run_id)
+    if fact is None:
+        return None
+    store = RunStore(workspace.results)
+    row = _row(fact)
+    metrics = store.document(run_id, "metrics") if row.certificate.ok else {}
+    trades = store.table(run_id, "trades")
+    return RunView(
+        row=row,
+        metrics=metrics.get("portfolio") or {},
+        strategies=metrics.get("strategies") or {},
+        failures=tuple(map(_failure, store.document(run_id, "certificate").get("failures") or ())),
+        points=day_points(store.table(run_id, "nav")),
+        trades=_trades(trades),
+        fills=trades.num_rows,
+    )
+
+
+def day_points(nav: pa.Table) -> tuple[Point, ...]:
+    """Points of the metrics' series in a run's NAV table; of every decision where none is marked."""
+    columns = nav.select(["ts", "nav", "drawdown", "day_end"]).to_pydict()
+    rows = list(zip(_ns(nav, "ts"), columns["nav"], columns["drawdown"], columns["day_end"], strict=True))
+    chosen = [row for row in rows if row[3]] or rows
+    return tuple(Point(ts_ns=ts, nav=value, drawdown=-abs(down)) for ts, value, down, _ in chosen)
+
+
+def _ns(table: pa.Table, name: str) -> list[int]:
+    import pyarrow as pa
+
+    values: list[int] = table.column(name).cast(pa.int64()).to_pylist()
+    return values
+
+
+def _trades(table: pa.Table) -> tuple[Trade, ...]:
+    newest = table.slice(max(0, table.num_rows - _MOST_TRADES))
+    names = ("symbol", "side", "quantity", "price", "notional", "fee", "slippage")
+    columns = newest.select(list(names)).to_pylist()
+    instants = zip(_ns(newest, "ts"), _ns(newest, "at"), strict=True)
+    found = [Trade(ts_ns=ts, at_ns=at, **row) for (ts, at), row in zip(instants, columns, strict=True)]
+    return tuple(reversed(found))
+
+
+def _failure(item: dict[str, Any]) -> str:
+    return " ".join(str(item[name]) for name in ("strategy", "time", "what", "expected", "found") if name in item)
+
+
+def _row(fact: Fact) -> RunRow:
+    payload = fact.payload
+    metrics, certificate = payload.get("metrics") or {}, payload["certificate"]
+    return RunRow(
+        run_id=fact.key,
+        name=str(payload["name"]),
+        kind=str(payload.get("kind", "backtest")),
+        profile=str(payload["profile"]),
+        timeframe=str(payload["timeframe"]),
+        fill=str(payload["fill"]),
+        start_ns=from_iso(payload["start"]),
+        end_ns=from_iso(payload["end"]),
+        strategies=tuple(str(item["name"]) for item in payload["strategies"]),
+        certificate=Certified(
+            ok=certificate["ok"] is True,
+            checked=int(certificate["checked"]),
+            decisions=int(certificate["decisions"]),
+            coverage=str(certificate["coverage"]),
+        ),
+        ladder=(payload.get("ladder") or {}).get("state"),
+        sample=payload["profile"] == "sample",
+        **{name: number(metrics.get(name)) for name in _METRICS},
+    )
+
+
+_METRICS = (
+    "sharpe",
+    "cagr",
+    "max_drawdown",
+    "total_return",
+    "volatility",
+    "win_rate",
+    "trades",
+    "bps_score",
+    "bps_robust",
+)
