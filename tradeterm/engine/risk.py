@@ -96,7 +96,7 @@ def ladder_step(state: State, terms: Terms, run: int, nav: float, time_ns: int) 
         state.halted_at[run] = time_ns
     elif drawdown >= derisk * (1.0 - TOLERANCE):
         state.ladder[run] = DERISKED
-    elif state.ladder[run] == DERISKED and drawdown < recovery:
+    elif state.ladder[run] == DERISKED and drawdown < recovery * (1.0 - TOLERANCE):
         state.ladder[run] = NORMAL
     return drawdown
 
