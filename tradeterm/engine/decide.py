@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tradeterm.engine.book import HALTED
+from tradeterm.engine.book import HALTED, NO_TRADE
 from tradeterm.engine.jit import kernel
 from tradeterm.engine.portfolio import contribute, net
 from tradeterm.engine.risk import TOLERANCE, asset_limit, ladder_factor, ladder_step, scale_to_caps
@@ -100,7 +100,7 @@ def decide_row(market: Market, plan: Plan, terms: Terms, state: State, run: int,
     mark_to_market(market, state, run, row, out)
     nav = out.totals[0]
     if not math.isfinite(nav):
-        _without_nav(plan, state, run, row, out)
+        _without_nav(market, plan, state, run, row, out)
         return 0
     out.totals[2] = ladder_step(state, terms, run, nav, market.times[row])
     contribute(plan, run, row, out.held_weight, out.contribution)
@@ -115,20 +115,42 @@ def decide_row(market: Market, plan: Plan, terms: Terms, state: State, run: int,
 
 
 @kernel
-def _without_nav(plan: Plan, state: State, run: int, row: int, out: Decision) -> None:
-    """Unknown NAV: no risk is added; only a full exit that every strategy wants is carried out."""
+def _without_nav(market: Market, plan: Plan, state: State, run: int, row: int, out: Decision) -> None:
+    """Unknown NAV: reduce-only for all. No size can be told, so a strategy keeps what it holds or leaves it whole."""
     out.totals[2] = math.nan
     for j in range(out.desired.shape[0]):
         out.desired[j] = 0.0
         out.scale[j] = 0.0
-        wanted = False
+        position = state.lots[run, j]
+        kept = 0.0
+        leaves = False
         for m in range(out.wanted.shape[0]):
             out.contribution[m, j] = 0.0
-            wanted = wanted or plan.weights[run, row, m, j] != 0.0
-        out.target[j] = state.lots[run, j] if wanted else 0.0
-        out.order[j] = out.target[j] - state.lots[run, j]
-        for m in range(out.wanted.shape[0]):
-            out.wanted[m, j] = state.held[run, m, j] if wanted else 0.0
+            held = state.held[run, m, j]
+            out.wanted[m, j] = held if _keeps(plan, state, run, row, m, j) else 0.0
+            kept += out.wanted[m, j]
+            leaves = leaves or out.wanted[m, j] != held
+        target = whole_lots(kept, market.rounds[j]) if leaves else position
+        if abs(target) > abs(position) or target * position < 0.0:
+            # Who leaves was netted against who stays: without it the position would grow.
+            target = position
+            for m in range(out.wanted.shape[0]):
+                out.wanted[m, j] = state.held[run, m, j]
+        elif leaves and market.rounds[j]:
+            _give_up(out.wanted[:, j], kept - target, kept)
+        out.target[j] = target
+        out.order[j] = target - position
+
+
+@kernel
+def _keeps(plan: Plan, state: State, run: int, row: int, m: int, j: int) -> bool:
+    """Whether a strategy still wishes what it holds, on the side it holds it."""
+    if state.ladder[run] == HALTED:
+        return False
+    if plan.flags[run, m, j] == NO_TRADE:
+        return True
+    wish = plan.weights[run, row, m, j] * plan.budget[run, row, m] * plan.multiplier[run, m, j]
+    return bool(wish * state.held[run, m, j] > 0.0)
 
 
 @kernel
