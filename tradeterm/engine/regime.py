@@ -293,6 +293,8 @@ def _crypto(series: RegimeSeries | None, at: Thresholds) -> _Judged | None:
 
 def _newest_period(series: RegimeSeries, times: IntArray) -> tuple[BoolArray, FloatArray, IntArray]:
     """Newest period's value at each time: a late revision of an older period does not stand in for it."""
+    if not len(series):
+        return np.zeros(len(times), dtype=np.bool_), np.full(len(times), np.nan), np.zeros(len(times), dtype=np.int64)
     order = np.arange(len(series))
     latest = np.maximum.accumulate(series.ordinal)
     source = np.maximum.accumulate(np.where(series.ordinal == latest, order, -1))
@@ -303,7 +305,8 @@ def _newest_period(series: RegimeSeries, times: IntArray) -> tuple[BoolArray, Fl
 
 
 def _macro(inputs: RegimeInputs, at: Thresholds) -> _Judged | None:
-    parts = [part for part in (inputs.activity, inputs.slope) if part is not None and len(part)]
+    # A series without a value yet still counts: leaving it out would judge on the other one alone until it comes.
+    parts = [part for part in (inputs.activity, inputs.slope) if part is not None]
     if not parts:
         return None
     events = np.unique(np.concatenate([part.known_at for part in parts]))
