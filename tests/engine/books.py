@@ -103,7 +103,9 @@ def hand_book(
         own_bar=np.isfinite(marks),
         fill_open=opens,
         fill_at=np.where(np.isfinite(opens), stamps[:, None] + wait, -1),
-        tradable=np.ones((times, instruments), dtype=np.bool_) if tradable is None else np.array(tradable, dtype=np.bool_),
+        tradable=np.ones((times, instruments), dtype=np.bool_)
+        if tradable is None
+        else np.array(tradable, dtype=np.bool_),
         asset_class=np.array([0] * instruments if asset_class is None else asset_class, dtype=np.int64),
         unit=np.where(lots > 0.0, lots, 1.0),
         rounds=lots > 0.0,
@@ -161,7 +163,9 @@ def random_book(
     )
     plan = Plan(
         weights=_made_weights(rng, times, strategies, instruments, shorts=shorts)[None],
-        budget=_slow(rng, rng.choice([0.25, 0.5, 0.9, 1.3], (times, strategies)) * rng.choice([0.0, 1.0, 1.0, 1.0]))[None],
+        budget=_slow(rng, rng.choice([0.25, 0.5, 0.9, 1.3], (times, strategies)) * rng.choice([0.0, 1.0, 1.0, 1.0]))[
+            None
+        ],
         multiplier=np.ones((1, strategies, instruments)),
         flags=np.zeros((1, strategies, instruments), dtype=np.int8),
     )

@@ -49,7 +49,7 @@ class Wish:
     wanted: list[list[float]]
 
 
-def simulate(market, plan, terms, capital):  # noqa: ANN001, ANN201 - named tuples of arrays, read as lists
+def simulate(market, plan, terms, capital):
     """Run the whole book; returns the lines and the final account."""
     m = {name: getattr(market, name).tolist() for name in market._fields}
     p = {name: getattr(plan, name)[0].tolist() for name in plan._fields}
@@ -76,7 +76,11 @@ def simulate(market, plan, terms, capital):  # noqa: ANN001, ANN201 - named tupl
             held=[list(row) for row in account.held],
             pnl=[
                 account.money[s]
-                + sum(account.held[s][j] * m["unit"][j] * m["mark"][k][j] for j in range(instruments) if account.held[s][j])
+                + sum(
+                    account.held[s][j] * m["unit"][j] * m["mark"][k][j]
+                    for j in range(instruments)
+                    if account.held[s][j]
+                )
                 for s in range(strategies)
             ],
             filled=[0.0] * instruments,
@@ -88,7 +92,7 @@ def simulate(market, plan, terms, capital):  # noqa: ANN001, ANN201 - named tupl
     return lines, account
 
 
-def decide(m, p, t, account, k, now):  # noqa: ANN001, ANN201
+def decide(m, p, t, account, k, now):
     instruments, strategies = range(len(m["unit"])), range(len(p["multiplier"]))
     mark, unit = m["mark"][k], m["unit"]
     nav = account.cash + sum(account.position[j] * unit[j] * mark[j] for j in instruments if account.position[j])
@@ -128,12 +132,12 @@ def decide(m, p, t, account, k, now):  # noqa: ANN001, ANN201
 
     # 3 caps; what can't trade now keeps its holding, which takes room
     able = [m["tradable"][k][j] and not math.isnan(mark[j]) for j in instruments]
-    weight = [account.position[j] * unit[j] * mark[j] / nav if account.position[j] and nav > 0.0 else 0.0 for j in instruments]
+    weight = [
+        account.position[j] * unit[j] * mark[j] / nav if account.position[j] and nav > 0.0 else 0.0 for j in instruments
+    ]
     asset_cap = [min(t["asset_cap"][j], t["asset_tight"][k]) for j in instruments]
     scale = [min(1.0, asset_cap[j] / abs(desired[j])) if desired[j] else 1.0 for j in instruments]
-    groups = [
-        ([j for j in instruments if m["asset_class"][j] == c], cap) for c, cap in enumerate(t["class_cap"][k])
-    ]
+    groups = [([j for j in instruments if m["asset_class"][j] == c], cap) for c, cap in enumerate(t["class_cap"][k])]
     for members, cap in [*groups, (list(instruments), t["gross_cap"][k])]:
         room = max(0.0, cap - sum(abs(weight[j]) for j in members if not able[j]))
         wanted = sum(abs(desired[j]) * scale[j] for j in members if able[j])
@@ -173,13 +177,13 @@ def decide(m, p, t, account, k, now):  # noqa: ANN001, ANN201
     return Wish(nav, order, wanted_lots)
 
 
-def sizing_price(m, t, k, j):  # noqa: ANN001, ANN201
+def sizing_price(m, t, k, j):
     fill_price = m["fill_open"][k][j]
     known = not math.isnan(m["mark"][k][j])
     return fill_price if t["at_fill"] and known and not math.isnan(fill_price) else m["mark"][k][j]
 
 
-def give_up_fraction(rows, j, fraction):  # noqa: ANN001, ANN201
+def give_up_fraction(rows, j, fraction):
     """The part of a lot that can't be bought is given up, pro rata, by those on its side."""
     side = [row for row in rows if row[j] * fraction > 0.0]
     total = math.fsum(row[j] for row in side)
@@ -187,7 +191,7 @@ def give_up_fraction(rows, j, fraction):  # noqa: ANN001, ANN201
         row[j] -= fraction * row[j] / total
 
 
-def held_back(m, t, account, k, j, nav, order, target, weight, asset_cap):  # noqa: ANN001, ANN201
+def held_back(m, t, account, k, j, nav, order, target, weight, asset_cap):
     """Whether the no-trade band keeps an order: small, and no reduction of a breach, a halt or a full exit."""
     value = abs(order) * m["unit"][j] * m["mark"][k][j]
     if value >= t["band"] * nav:
@@ -199,12 +203,13 @@ def held_back(m, t, account, k, j, nav, order, target, weight, asset_cap):  # no
     breach = (
         abs(weight[j]) > asset_cap[j] * (1 + 1e-9)
         or sum(map(abs, weight)) > t["gross_cap"][k] * (1 + 1e-9)
-        or sum(abs(w) for i, w in enumerate(weight) if m["asset_class"][i] == mine) > t["class_cap"][k][mine] * (1 + 1e-9)
+        or sum(abs(w) for i, w in enumerate(weight) if m["asset_class"][i] == mine)
+        > t["class_cap"][k][mine] * (1 + 1e-9)
     )
     return not (breach or account.level == "HALTED" or target == 0.0)
 
 
-def fill(m, t, account, k, wish, filled):  # noqa: ANN001, ANN201
+def fill(m, t, account, k, wish, filled):
     due: dict[int, list[int]] = {}
     for j, at in enumerate(m["fill_at"][k]):
         if at >= 0 and m["tradable"][k][j] and not math.isnan(m["fill_open"][k][j]):
@@ -229,17 +234,17 @@ def fill(m, t, account, k, wish, filled):  # noqa: ANN001, ANN201
             cross(m, account, k, j, at, [row[j] for row in wish.wanted], filled[j])
 
 
-def rate(m, j):  # noqa: ANN001, ANN201
+def rate(m, j):
     return m["fee"][j] + m["slippage"][j]
 
 
-def trade(m, account, k, j, lots):  # noqa: ANN001, ANN201
+def trade(m, account, k, j, lots):
     value = lots * m["unit"][j] * m["fill_open"][k][j]
     account.position[j] += lots
     account.cash -= value + abs(value) * rate(m, j)
 
 
-def increases(m, t, account, k, nav, rest):  # noqa: ANN001, ANN201
+def increases(m, t, account, k, nav, rest):
     """Factor by class: one for all from cash and gross headroom, lower in a class whose own headroom is less."""
     at_mark = {j: abs(lots) * m["unit"][j] * m["mark"][k][j] for j, lots in rest.items() if lots}
     have = [abs(x) * m["unit"][i] * m["mark"][k][i] if x else 0.0 for i, x in enumerate(account.position)]
@@ -262,7 +267,7 @@ def increases(m, t, account, k, nav, rest):  # noqa: ANN001, ANN201
     return factors
 
 
-def cross(m, account, k, j, at, wanted, lots):  # noqa: ANN001, ANN201
+def cross(m, account, k, j, at, wanted, lots):
     """Strategies move: the smaller side whole, among themselves; the larger shares that and the market fill."""
     price, unit = m["fill_open"][k][j], m["unit"][j]
     moves = {s: w - account.held[s][j] for s, w in enumerate(wanted) if w != account.held[s][j]}
@@ -281,7 +286,7 @@ def cross(m, account, k, j, at, wanted, lots):  # noqa: ANN001, ANN201
         settle(account, s, j, d / asked * (sign * crossed + lots), price, unit, cost * d / asked, at)
 
 
-def settle(account, s, j, moved, price, unit, cost, at):  # noqa: ANN001, ANN201
+def settle(account, s, j, moved, price, unit, cost, at):
     before = account.held[s][j]
     after = before + moved
     if abs(after) < 1e-9:

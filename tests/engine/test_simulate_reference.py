@@ -16,7 +16,7 @@ def compare(seed: int, **options: object) -> None:
     book = random_book(seed, **options)
     state, record = book.run()
     lines, account = reference.simulate(book.market, book.plan, book.terms, book.capital)
-    times, strategies, instruments = book.shape
+    _times, strategies, instruments = book.shape
     close = {"rel": 1e-9, "abs": 1e-9 * book.capital}
     for k, line in enumerate(lines):
         where = f"seed {seed}, row {k}"
