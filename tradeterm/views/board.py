@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tradeterm.core.errors import StoreError
 from tradeterm.core.stages import Stage
-from tradeterm.core.time import DAY_NS, from_iso
+from tradeterm.lifecycle.board import stages
+from tradeterm.lifecycle.gates import candidate_gate
 from tradeterm.store.ledger import Ledger
 from tradeterm.store.runs import RunStore
 from tradeterm.views.base import View, number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from tradeterm.config.schema import Config, Gate
+    from tradeterm.config.schema import Config
     from tradeterm.config.workspace import Workspace
-    from tradeterm.store.ledger import Fact, LedgerReader
+    from tradeterm.lifecycle.gates import GateCheck
+    from tradeterm.store.ledger import Fact
 
 __all__ = ["BoardView", "Check", "Listed", "StrategyRow", "build", "listed"]
 
-_YEAR_NS = 365.25 * DAY_NS
 _LOOKED_AT = 200
 
 
@@ -59,7 +60,7 @@ class StrategyRow:
     """One strategy on the board.
 
     budget : configured share of NAV, None when it takes no part
-    gate : the stage that the checks lead to; evidence : the run that they were read from, None without one
+    gate : the stage that the checks lead to, None where this program has no gate yet; evidence : the run that they were read from, None without one
     """
 
     name: str
@@ -69,7 +70,7 @@ class StrategyRow:
     error: str | None
     stage: str
     budget: float | None
-    gate: str
+    gate: str | None
     evidence: str | None
     checks: tuple[Check, ...]
 
@@ -114,13 +115,16 @@ def build(
     budgets = {entry.name: entry.budget for entry in config.models.strategies if entry.enabled}
     with Ledger.reader(workspace.results) as ledger:
         runs = ledger.facts("run", newest=_LOOKED_AT)[::-1]
-        facts = {item.name: _evidence(ledger, runs, item) for item in strategies}
+        reached = stages(ledger, [item.name for item in strategies])
     store = RunStore(workspace.results)
-    rows = tuple(_row(item, budgets.get(item.name), config, store, facts[item.name]) for item in strategies)
+    rows = tuple(
+        _row(item, reached[item.name], budgets.get(item.name), config, store, _evidence(runs, item))
+        for item in strategies
+    )
     return BoardView(strategies=rows, broken=sum(row.error is not None for row in rows), problem=problem)
 
 
-def _evidence(ledger: LedgerReader, runs: list[Fact], item: Listed) -> Fact | None:
+def _evidence(runs: list[Fact], item: Listed) -> Fact | None:
     """Return the newest run that holds exactly this strategy's file."""
     for fact in runs:
         for part in fact.payload["strategies"]:
@@ -129,63 +133,48 @@ def _evidence(ledger: LedgerReader, runs: list[Fact], item: Listed) -> Fact | No
     return None
 
 
-def _row(item: Listed, budget: float | None, config: Config, store: RunStore, fact: Fact | None) -> StrategyRow:
-    metrics: dict[str, Any] = {}
-    if fact is not None and fact.payload["certificate"]["ok"] is True:
-        try:
-            metrics = (store.document(fact.key, "metrics").get("strategies") or {}).get(item.name) or {}
-        except StoreError:
-            # A damaged run is no evidence; pane 2 says what is wrong with it.
-            fact = None
+def _row(
+    item: Listed, stage: Stage, budget: float | None, config: Config, store: RunStore, fact: Fact | None
+) -> StrategyRow:
+    metrics = _metrics(store, item, fact)
+    # A run without usable metrics is no evidence; pane 2 says what is wrong with it.
+    evidence = fact if metrics is not None else None
+    checks = candidate_gate(
+        config.lifecycle.candidate, metrics=metrics, run=evidence.payload if evidence is not None else None
+    )
     return StrategyRow(
         name=item.name,
         version=item.version,
         file=item.file,
         content_hash=item.content_hash,
         error=item.error,
-        stage=Stage.RESEARCH.value,
+        stage=stage.value,
         budget=budget,
-        gate=Stage.CANDIDATE.value,
-        evidence=fact.key if fact is not None else None,
-        checks=() if item.error else tuple(_checks(config.lifecycle.candidate, metrics, fact)),
+        gate=Stage.CANDIDATE.value if stage is Stage.RESEARCH else None,
+        evidence=evidence.key if evidence is not None else None,
+        checks=() if item.error or stage is not Stage.RESEARCH else tuple(map(_check, checks)),
     )
 
 
-def _checks(gate: Gate, metrics: dict[str, Any], fact: Fact | None) -> Iterable[Check]:
-    sharpe, trades = number(metrics.get("sharpe")), number(metrics.get("trades"))
-    depth = number(metrics.get("max_drawdown"))
-    years = None
-    if fact is not None:
-        years = (from_iso(fact.payload["end"]) - from_iso(fact.payload["start"])) / _YEAR_NS
-    yield _at_least("Sharpe", sharpe, gate.min_sharpe, "{:.2f}")
-    yield Check(
-        what="drawdown",
-        need=f"<= {gate.max_drawdown:.0%}",
-        have="-" if depth is None else f"{abs(depth):.1%}",
-        passed=None if depth is None else abs(depth) <= gate.max_drawdown,
-    )
-    yield _at_least("years", years, gate.min_years, "{:.1f}")
-    yield _at_least("round trips", trades, float(gate.min_trades), "{:.0f}")
-    if gate.certificate:
-        yield _certificate(fact)
+def _metrics(store: RunStore, item: Listed, fact: Fact | None) -> dict[str, Any] | None:
+    if fact is None or fact.payload["certificate"]["ok"] is not True:
+        return None
+    try:
+        found: dict[str, Any] | None = (store.document(fact.key, "metrics").get("strategies") or {}).get(item.name)
+    except StoreError:
+        return None
+    return found
 
 
-def _at_least(what: str, have: float | None, need: float, form: str) -> Check:
+def _check(found: GateCheck) -> Check:
     return Check(
-        what=what,
-        need=f">= {form.format(need)}",
-        have="-" if have is None else form.format(have),
-        passed=None if have is None else have >= need,
+        what=found.name, need=found.need, have=_told(found), passed=found.ok if found.have is not None else None
     )
 
 
-def _certificate(fact: Fact | None) -> Check:
-    """Promotion needs every decision decided again, not the sample that a stored run has."""
-    found = fact.payload["certificate"] if fact is not None else None
-    whole = found is not None and found["ok"] is True and found["checked"] >= found["decisions"]
-    return Check(
-        what="certificate",
-        need="all decisions",
-        have="-" if found is None else f"{found['checked']:,} of {found['decisions']:,}" if found["ok"] else "failed",
-        passed=None if found is None else whole,
-    )
+def _told(found: GateCheck) -> str:
+    if found.have is None:
+        return "-"
+    if isinstance(found.have, bool):
+        return "yes" if found.have else "no"
+    return f"{found.have:.1%}" if found.need.endswith("%") else f"{found.have:.2f}".rstrip("0").rstrip(".")
