@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +239,15 @@ def test_no_remains_are_left_where_the_question_is_asked(
     monkeypatch.chdir(here)
     _ask(workspace, "SELECT * FROM bars ORDER BY close")
     assert list(here.iterdir()) == []
+
+
+def test_instants_with_a_zone_need_no_other_library(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['pytz'] = None\n"
+        "from pathlib import Path; from tradeterm.store.sql import query\n"
+        "sql = \"SELECT x, TIMESTAMPTZ '2024-08-30 18:00+02' AS x FROM range(3) t(x) ORDER BY t.x DESC -- newest\"\n"
+        f"print(query(Path({str(tmp_path)!r}), Path({str(tmp_path)!r}), sql))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    when = "2024-08-30T16:00:00Z"
+    assert run.stdout.strip() == str((["x", "x"], [(2, when), (1, when), (0, when)]))

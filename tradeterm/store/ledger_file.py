@@ -59,7 +59,7 @@ def open_reading(path: Path) -> sqlite3.Connection | None:
         try:
             version = _version(connection, path)
         except sqlite3.OperationalError:
-            # The folder is read-only and nobody left a WAL, which SQLite would have to create: no writer can be there.
+            # A folder in which we may not write, and no WAL, which SQLite would have to make: the file holds it all.
             if path.with_name(path.name + "-wal").exists():
                 raise
             connection.close()

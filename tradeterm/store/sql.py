@@ -62,22 +62,39 @@ def query(data_dir: Path, results_dir: Path, sql: str) -> tuple[list[str], list[
 
     with closing(duckdb.connect(":memory:", config=_SETTINGS)) as connection:
         try:
-            _check(connection, sql)
+            statement = _checked(connection, sql)
             _build(connection, data_dir, results_dir, _named(sql))
-            connection.execute(sql)
-            columns = [column[0] for column in connection.description or ()]
-            return columns, [tuple(_json_value(value) for value in row) for row in connection.fetchall()]
+            described = connection.execute(statement).description or []
+            if any(_zoned(kind) for _, kind, *_ in described):
+                connection.execute(_without_zones(statement, [kind for _, kind, *_ in described]))
+            rows = [tuple(_json_value(value) for value in row) for row in connection.fetchall()]
+            return [name for name, *_ in described], rows
         except (duckdb.Error, ValueError, OverflowError) as failure:
             raise UsageError(f"sql: {_line(failure)}") from failure
 
 
-def _check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def _checked(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
         raise UsageError(f"sql: {len(statements)} statements were given; give one SELECT")
     kind = statements[0].type.name
     if kind != "SELECT":
         raise UsageError(f"sql: a {kind} statement was refused; only SELECT, WITH, FROM and DESCRIBE are answered")
+    return str(statements[0].query).strip().rstrip(";")
+
+
+def _zoned(kind: Any) -> bool:
+    return str(kind) in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+
+
+def _without_zones(statement: str, kinds: Sequence[Any]) -> str:
+    """Read columns with a time zone as UTC: DuckDB hands them to Python through pytz only, which we don't bring."""
+    columns = [
+        f"CAST(#{place} AS TIMESTAMPTZ)::TIMESTAMP" if _zoned(kind) else f"#{place}"
+        for place, kind in enumerate(kinds, start=1)
+    ]
+    # The line break ends a comment that the statement may end with. S608: it is the user's own statement.
+    return f"SELECT {', '.join(columns)} FROM ({statement}\n)"  # noqa: S608
 
 
 def _named(sql: str) -> set[str]:
