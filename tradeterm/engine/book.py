@@ -116,7 +116,7 @@ class Record(NamedTuple):
 
     nav, cash, gross, drawdown : (R, T); ladder : (R, T) the state that the decision acted under
     position : (R, T, N) lots; held : (R, T, M, N) lots
-    contribution : (R, T, M, N) fractions of NAV before risk; scale : (R, T, N); target : (R, T, N) lots decided
+    contribution : (R, T, M, N) fractions of NAV before risk; scale : (R, T, N); target : (R, T, N) lots ordered to
     filled : (R, T, N) lots filled before the next decision; pnl : (R, T, M) money per strategy
     """
 

@@ -7,15 +7,17 @@ bar, or one before its look-back.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tradeterm.core.errors import StrategyError
 from tradeterm.core.time import iso
 from tradeterm.engine.inputs import RegimeInputs
 from tradeterm.engine.regime import AXES, classify
-from tradeterm.engine.replay import decide_at, vector_weights
+from tradeterm.engine.replay import decide_at, features_of, vector_weights
 from tradeterm.engine.strategy import VectorStrategy
 
 if TYPE_CHECKING:
@@ -134,7 +136,11 @@ def _decide_again(run: Replay, inputs: RegimeInputs, own: list[Panel], row: int)
         columns = [run.panel.column(symbol) for symbol in member.symbols]
         expected = run.weights[row, m, columns]
         found.extend(_regime_differences(run, row, frame, member.strategy.name))
-        weights = _weights_again(run, m, row, part, frame)
+        try:
+            weights = _weights_again(run, m, row, part, frame)
+        except StrategyError as error:
+            found.append(_failed(member, time_ns, error))
+            continue
         for symbol, before, after in zip(member.symbols, expected, weights, strict=True):
             if before != after:
                 found.append(
@@ -149,6 +155,13 @@ def _decide_again(run: Replay, inputs: RegimeInputs, own: list[Panel], row: int)
     return found
 
 
+def _failed(member: Member, time_ns: int, error: StrategyError) -> Difference:
+    """A decision that could be taken with all data, and not on its look-back alone."""
+    return Difference(
+        strategy=member.strategy.name, time_ns=time_ns, what=f"decision ({error})", expected=math.nan, found=math.nan
+    )
+
+
 def _weights_again(run: Replay, m: int, row: int, part: Panel, frame: RegimeFrame) -> FloatArray:
     member = run.spec.members[m]
     if isinstance(member.strategy, VectorStrategy):
@@ -158,7 +171,7 @@ def _weights_again(run: Replay, m: int, row: int, part: Panel, frame: RegimeFram
     return decide_at(
         member,
         part,
-        member.strategy.features(part),
+        features_of(member, part),
         frame,
         budget=float(run.plan.budget[0, row, m]),
         held=shown[row] if shown is not None else {},

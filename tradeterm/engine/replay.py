@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tradeterm.core.errors import BadWeights
+from tradeterm.core.errors import BadWeights, StrategyBroken, TradetermError
 from tradeterm.core.time import DAY_NS, iso
 from tradeterm.engine import budgets
 from tradeterm.engine.book import LADDER_STATES, Market, Plan, Terms, new_record, new_state
@@ -18,7 +19,7 @@ from tradeterm.engine.simulate import advance
 from tradeterm.engine.strategy import Strategy, VectorStrategy, check_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tradeterm.core.market import Instrument
     from tradeterm.core.types import FloatArray, IntArray
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tradeterm.engine.panel import FillFrame, Panel
     from tradeterm.engine.regime import RegimeFrame, Thresholds
 
-__all__ = ["BookSpec", "Costs", "Ladder", "Member", "Replay", "decide_at", "replay", "vector_weights"]
+__all__ = ["BookSpec", "Costs", "Ladder", "Member", "Replay", "decide_at", "features_of", "replay", "vector_weights"]
 
 _NO_RESUME = math.inf
 
@@ -132,7 +133,28 @@ def vector_weights(member: Member, panel: Panel, frame: RegimeFrame) -> FloatArr
     strategy = member.strategy
     if not isinstance(strategy, VectorStrategy):
         raise TypeError(f"{strategy.name} is no vector strategy")
-    return check_weights(strategy, panel.times, member.symbols, strategy.weights(panel, frame))
+    with _its_own_fault(member, panel):
+        weights = strategy.weights(panel, frame)
+    return check_weights(strategy, panel.times, member.symbols, weights)
+
+
+def features_of(member: Member, panel: Panel) -> Mapping[str, FloatArray]:
+    """Features of a strategy on its own panel."""
+    with _its_own_fault(member, panel):
+        return member.strategy.features(panel)
+
+
+@contextmanager
+def _its_own_fault(member: Member, panel: Panel) -> Iterator[None]:
+    """Name the strategy and the time when its own code raises."""
+    try:
+        yield
+    except TradetermError:
+        raise
+    except Exception as error:
+        when = iso(int(panel.times[-1])) if len(panel) else "an empty panel"
+        found = f"raised {type(error).__name__}: {error}"
+        raise StrategyBroken(f"{member.strategy.name} at {when}", found) from error
 
 
 def decide_at(
@@ -146,16 +168,16 @@ def decide_at(
 ) -> FloatArray:
     """(n,) checked weights of a strategy that looks at its own past, at the last row of ``panel``."""
     time_ns = int(panel.times[-1])
-    answer = member.strategy.generate_target_weights(
-        Context(
-            time_ns=time_ns,
-            panel=panel,
-            features=features,
-            regime=frame.at_row(len(panel) - 1),
-            budget=budget,
-            held=held,
-        )
+    context = Context(
+        time_ns=time_ns,
+        panel=panel,
+        features=features,
+        regime=frame.at_row(len(panel) - 1),
+        budget=budget,
+        held=held,
     )
+    with _its_own_fault(member, panel):
+        answer = member.strategy.generate_target_weights(context)
     for symbol in answer.weights:
         if symbol not in member.symbols:
             raise BadWeights(member.strategy.name, iso(time_ns), symbol, "was given, but it is not in the universe")
@@ -182,7 +204,7 @@ def replay(panel: Panel, fills: FillFrame, inputs: RegimeInputs, spec: BookSpec,
         if isinstance(member.strategy, VectorStrategy):
             plan.weights[0, :, m, columns] = vector_weights(member, own, frame)[first:].T
         else:
-            stepwise.append(_Stepper(m, member, own, member.strategy.features(own), frame, columns, first, []))
+            stepwise.append(_Stepper(m, member, own, features_of(member, own), frame, columns, first, []))
     if stepwise:
         for row in range(rows):
             for stepper in stepwise:

@@ -169,7 +169,7 @@ def _note(market: Market, state: State, record: Record, run: int, row: int, deci
     for j in range(decision.desired.shape[0]):
         record.position[run, row, j] = state.lots[run, j]
         record.scale[run, row, j] = decision.scale[j]
-        record.target[run, row, j] = decision.target[j]
+        record.target[run, row, j] = state.lots[run, j] + decision.order[j]
     for m in range(decision.wanted.shape[0]):
         pnl = state.strategy_cash[run, m]
         for j in range(decision.desired.shape[0]):
