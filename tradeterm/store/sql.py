@@ -36,8 +36,6 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # Extensions would be fetched from the network.
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
-    # Else a table that is not there could name a variable of this program.
-    "python_enable_replacements": False,
     # Else a large sort would leave a folder where the command was run.
     "temp_directory": "",
 }
@@ -123,7 +121,10 @@ def _build(connection: duckdb.DuckDBPyConnection, data_dir: Path, results_dir: P
 
 
 def _lock_down(connection: duckdb.DuckDBPyConnection, allowed: Sequence[str]) -> None:
-    """From here on only the files behind the views can be read, none can be written, and no setting be changed."""
+    """From here on only the files behind the views can be read, none can be written, and no setting be changed.
+
+    Without external access a table that is not there can't name a variable of this program either.
+    """
     connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, allowed))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
