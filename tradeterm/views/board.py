@@ -11,7 +11,7 @@ from tradeterm.lifecycle.board import stages
 from tradeterm.lifecycle.gates import candidate_gate
 from tradeterm.store.ledger import Ledger
 from tradeterm.store.runs import RunStore
-from tradeterm.views.base import View, number
+from tradeterm.views.base import View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +60,8 @@ class StrategyRow:
     """One strategy on the board.
 
     budget : configured share of NAV, None when it takes no part
-    gate : the stage that the checks lead to, None where this program has no gate yet; evidence : the run that they were read from, None without one
+    gate : the stage that the checks lead to, None where there is none yet
+    evidence : the run that they were read from, None without one
     """
 
     name: str
