@@ -38,7 +38,7 @@ def _run(results: Path, run_id: str, sharpe: float) -> dict[str, Any]:
     instants = pa.array([_START, _START + H4_NS], pa.timestamp("ns", tz="UTC"))
     tables = {
         "nav": pa.table({"ts": instants, "nav": [100.0, 101.0], "cash": [100.0, 1.0], "gross": [0.0, 1.0],
-                         "drawdown": [0.0, 0.0], "ladder": pa.array([0, 1], pa.int8()), "daily": [False, True]}),
+                         "drawdown": [0.0, 0.0], "ladder": ["NORMAL", "DERISKED"], "day_end": [False, True]}),
         "trades": pa.table({"ts": instants, "at": instants, "symbol": ["SPY", "SPY"], "side": ["BUY", "SELL"],
                             "quantity": [2.0, 1.0], "price": [10.0, 11.0], "notional": [20.0, 11.0],
                             "fee": [0.1, 0.1], "slippage": [0.0, 0.0]}),
@@ -111,8 +111,8 @@ def test_bars_of_all_files_are_one_table_with_the_symbols_as_they_are_written(wo
         ("SELECT run_id, sharpe, trades, start_at, certificate_ok, ladder, kind FROM backtests ORDER BY sharpe LIMIT 1",
          ("9c02", 0.5, 2, "2024-08-30T00:00:00Z", True, "normal", "backtest")),
         ("SELECT strategies->0->>'name' FROM backtests WHERE run_id = 'a41f'", ("A_v1",)),
-        ("SELECT run_id, ts, nav, ladder, daily FROM nav_history ORDER BY run_id, ts DESC LIMIT 1",
-         ("9c02", "2024-08-30T04:00:00Z", 101.0, 1, True)),
+        ("SELECT run_id, ts, nav, ladder, day_end FROM nav_history ORDER BY run_id, ts DESC LIMIT 1",
+         ("9c02", "2024-08-30T04:00:00Z", 101.0, "DERISKED", True)),
         ("SELECT run_id, filled_at, side, price FROM trades ORDER BY run_id, ts LIMIT 1",
          ("9c02", "2024-08-30T00:00:00Z", "BUY", 10.0)),
         ("SELECT sum(target), sum(held) FROM weights WHERE run_id = 'a41f'", (0.9, 0.5)),

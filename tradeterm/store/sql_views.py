@@ -214,8 +214,8 @@ nav DOUBLE
 cash DOUBLE
 gross DOUBLE
 drawdown DOUBLE
-ladder INTEGER
-daily BOOLEAN
+ladder VARCHAR
+day_end BOOLEAN
 """
 _TRADES = """
 run_id VARCHAR
