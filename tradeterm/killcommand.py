@@ -16,7 +16,7 @@ from tradeterm import killfile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["run"]
+__all__ = ["option_help", "run"]
 
 _DONE, _FAILED, _USAGE = 0, 1, 2
 
@@ -54,6 +54,14 @@ def run(argv: Sequence[str]) -> int:
     if problem is not None:
         return _fail(f"{problem}; the latch stands all the same, see tradeterm kill --help", _USAGE)
     return _DONE
+
+
+def option_help() -> list[tuple[str, str]]:
+    """Names and meanings of the options, for the documentation."""
+    actions = [
+        action for action in _parser()._actions if action.help is not argparse.SUPPRESS and action.dest != "help"
+    ]
+    return [(", ".join(action.option_strings), str(action.help)) for action in actions]
 
 
 def _parser() -> _Parser:

@@ -5,14 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from tradeterm.core.errors import UsageError, nearest
 
-__all__ = ["Group", "group", "single"]
+__all__ = ["Group", "LightCommand", "group", "single"]
 
 
-class Group(TyperGroup):
+class _LightHelp:
+    """Gives ``--help`` the value it has when it isn't asked for; Typer imports pydantic (50 ms) to turn None into it."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option behind ``--help``."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]  # mixed into commands, which have it
+        if option is not None:
+            option.default = False
+        return option
+
+
+class LightCommand(_LightHelp, TyperCommand):
+    """A command without values to convert, fast enough for a prompt."""
+
+
+class Group(_LightHelp, TyperGroup):
     """A group whose complaint about an unknown command names the nearest one."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

@@ -11,7 +11,7 @@ from tradeterm.core.ids import canonical_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["Output", "Page"]
+__all__ = ["Output", "Page", "money", "percent", "shown"]
 
 
 class Page:
@@ -111,3 +111,15 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
     return str(value)
+
+
+def money(value: float | None) -> str:
+    """Text of an amount: thousands separated, two decimals."""
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def percent(value: float | None, *, signed: bool = False) -> str:
+    """Text of a fraction as a percentage."""
+    if value is None:
+        return "-"
+    return f"{value:+.2%}" if signed else f"{value:.2%}"

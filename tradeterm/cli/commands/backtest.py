@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,17 +11,16 @@ from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
 from tradeterm.cli.progress import progress
 from tradeterm.core.errors import UsageError, nearest
-from tradeterm.core.time import from_iso
+from tradeterm.core.time import from_iso, iso_date
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tradeterm.cli.output import Page
 
 __all__ = ["app"]
 
 app = group("Run, list and show backtests.")
 
+_SHOWN = 20
 _LISTED = ("total_return", "cagr", "sharpe", "max_drawdown", "win_rate", "trades", "bps_score")
 
 
@@ -72,20 +72,26 @@ def list_(
     newest: Annotated[int, typer.Option("--newest", min=1, help="At most this many.")] = 20,
 ) -> None:
     """List the stored runs, newest first."""
+    from tradeterm.views.runs import build
+
     invocation = invocation_of(context)
-    runs = [dict(fact.payload, run_id=fact.key) for fact in _facts(invocation.workspace().results, newest)]
+    view = build(invocation.workspace(), time.time_ns(), newest=newest)
 
     def show(page: Page) -> None:
-        rows = []
-        for item in runs:
-            metrics = item.get("metrics") or {}
-            period = f"{str(item.get('start'))[:10]}..{str(item.get('end'))[:10]}"
-            rows.append((item["run_id"], item.get("name"), period, *(metrics.get(key) for key in _LISTED)))
-        page.table(("run", "name", "period", *(f">{key}" for key in _LISTED)), rows)
+        rows = [
+            (
+                row.run_id,
+                row.name,
+                f"{iso_date(row.start_ns)}..{iso_date(row.end_ns)}",
+                "ok" if row.certificate.ok else "FAILED",
+                *(getattr(row, name) for name in _LISTED),
+            )
+            for row in view.runs
+        ]
+        page.table(("run", "name", "period", "certificate", *(f">{name}" for name in _LISTED)), rows)
 
-    document = {"schema": "tradeterm.backtests.v1", "runs": runs}
-    follow = f"tradeterm backtest show {runs[0]['run_id']}" if runs else "tradeterm backtest run"
-    invocation.out.result(document, show, next_command=follow)
+    follow = f"tradeterm backtest show {view.runs[0].run_id}" if view.runs else "tradeterm backtest run"
+    invocation.out.result(view.to_json(), show, next_command=follow)
 
 
 @app.command()
@@ -93,48 +99,53 @@ def show(
     context: typer.Context,
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id or its beginning; nothing = the newest.")] = "",
 ) -> None:
-    """Show one run: metrics, conventions and certificate."""
-    from tradeterm.store.runs import RunStore
+    """Show one run: certificate, metrics of the book and of each strategy."""
+    from tradeterm.views.runs import build, build_run
 
     invocation = invocation_of(context)
-    results = invocation.workspace().results
-    store = RunStore(results)
-    chosen = _chosen(run_id, list(store.ids()), results)
-    documents: dict[str, Any] = {part: store.document(chosen, part) for part in ("manifest", "metrics", "certificate")}
+    workspace = invocation.workspace()
+    chosen = _chosen(run_id, [row.run_id for row in build(workspace, time.time_ns()).runs])
+    view = build_run(workspace, chosen)
+    if view is None:
+        raise UsageError(f"no run '{chosen}' in the ledger; see `tradeterm backtest list`")
 
     def lay_out(page: Page) -> None:
-        page.title(f"run {chosen}")
-        page.line(_certified(documents["certificate"]))
-        if documents["certificate"].get("ok"):
-            page.pairs(documents["metrics"].get("portfolio", {}))
+        row = view.row
+        page.title(f"run {row.run_id}  {row.name}  {iso_date(row.start_ns)}..{iso_date(row.end_ns)}")
+        page.line(_certified(view.to_json()["row"]["certificate"]))
+        for failure in view.failures[:_SHOWN]:
+            page.line(failure)
+        if view.metrics:
+            names = list(view.strategies)
+            columns = ("", ">book", *(f">{name}" for name in names))
+            page.table(
+                columns,
+                [
+                    (key, value, *(view.strategies[name].get(key) for name in names))
+                    for key, value in view.metrics.items()
+                ],
+            )
+        page.line(f"{view.fills} fills, {len(view.points)} days", style="dim")
 
-    document = {"schema": "tradeterm.run.v1", "run_id": chosen, **documents}
-    invocation.out.result(document, lay_out, next_command="tradeterm backtest list")
+    invocation.out.result(view.to_json(), lay_out, next_command="tradeterm backtest list")
 
 
-def _facts(results: Path, newest: int | None) -> list[Any]:
-    from tradeterm.store.ledger import Ledger
-
-    with Ledger.reader(results) as ledger:
-        return ledger.facts("run", newest=newest)[::-1]
-
-
-def _chosen(asked: str, ids: list[str], results: Path) -> str:
-    if not ids:
-        raise UsageError(f"{results / 'runs'}: no run stored; run `tradeterm backtest run`")
+def _chosen(asked: str, newest_first: list[str]) -> str:
+    if not newest_first:
+        raise UsageError("no run stored; run `tradeterm backtest run`")
     if not asked:
-        recorded = _facts(results, 1)
-        return str(recorded[0].key) if recorded else ids[-1]
-    found = [run_id for run_id in ids if run_id.startswith(asked)]
+        return newest_first[0]
+    found = [run_id for run_id in newest_first if run_id.startswith(asked)]
     if len(found) == 1:
         return found[0]
     if found:
         raise UsageError(f"'{asked}' begins {len(found)} run ids; give more of it")
-    near = nearest(asked, ids)
-    raise UsageError(f"no run '{asked}'; {f'did you mean {near}?' if near else 'see `tradeterm backtest list`'}")
+    near = nearest(asked, newest_first)
+    hint = f"did you mean {near}?" if near else "see `tradeterm backtest list`"
+    raise UsageError(f"no run '{asked}'; {hint}")
 
 
 def _certified(certificate: dict[str, Any]) -> str:
-    if certificate.get("ok"):
-        return f"certificate: no look-ahead found ({certificate.get('coverage')})"
+    if certificate["ok"]:
+        return f"certificate: no look-ahead found, {certificate['coverage']}"
     return "certificate FAILED: no metrics are shown; see `tradeterm strategy check NAME --all`"

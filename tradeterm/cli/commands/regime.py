@@ -2,67 +2,77 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
+from tradeterm.core.time import iso, iso_date
 
 if TYPE_CHECKING:
     from tradeterm.cli.output import Page
+    from tradeterm.views.regime import RegimeView
 
 __all__ = ["app"]
 
 app = group("Regimes now and their history.")
 
 
-@app.command()
-def show(context: typer.Context) -> None:
-    """Show the regimes, budgets and limits as the newest daily run judged them."""
-    from tradeterm.store.ledger import Ledger
+def _view(context: typer.Context) -> RegimeView:
+    from tradeterm.views.regime import build
 
     invocation = invocation_of(context)
-    with Ledger.reader(invocation.workspace().results) as ledger:
-        fact = ledger.latest("regime_state")
-    state = fact.payload if fact is not None else {"asof": None, "axes": {}, "budgets": [], "limits": {}}
+    return build(invocation.workspace(), time.time_ns(), profile=invocation.profile)
+
+
+@app.command()
+def show(context: typer.Context) -> None:
+    """Show regimes, budgets and limits as the newest daily run judged them."""
+    view = _view(context)
 
     def lay_out(page: Page) -> None:
-        if fact is None:
+        if view.asof_ns is None:
             page.line("no regime judged yet")
             return
-        page.title(f"regimes at {state['asof']}")
+        page.title(f"regimes at {iso(view.asof_ns)}{', STALE' if view.stale else ''}")
         rows = [
-            (axis, item.get("state"), item.get("status"), item.get("age_hours"), item.get("since"), item.get("input"))
-            for axis, item in state["axes"].items()
+            (
+                axis.axis,
+                axis.state,
+                axis.status,
+                axis.age_hours,
+                None if axis.since_ns is None else iso_date(axis.since_ns),
+                axis.input,
+                axis.value,
+                axis.reference,
+            )
+            for axis in view.axes
         ]
-        page.table(("axis", "state", "status", ">age h", "since", "input"), rows)
-        budgets = [(item.get("strategy"), item.get("base"), item.get("now")) for item in state["budgets"]]
-        page.table(("strategy", ">budget", ">now"), budgets)
+        page.table(("axis", "state", "status", ">late h", "since", "input", ">value", ">line"), rows)
+        page.line()
+        page.table(("strategy", ">budget", ">now"), [(item.strategy, item.base, item.now) for item in view.budgets])
+        page.line()
+        page.table(("limit", ">base", ">now"), [(item.name, item.base, item.now) for item in view.limits])
 
-    follow = "tradeterm regime history" if fact is not None else "tradeterm daily"
-    invocation.out.result({"schema": "tradeterm.regime.v1", **state}, lay_out, next_command=follow)
+    follow = "tradeterm daily" if view.asof_ns is None else "tradeterm regime history"
+    invocation_of(context).out.result(view.to_json(), lay_out, next_command=follow)
 
 
 @app.command()
 def history(
     context: typer.Context,
     axis: Annotated[str, typer.Option("--axis", help="Only equity, volatility, crypto or macro.")] = "",
-    newest: Annotated[int, typer.Option("--newest", min=1, help="At most this many.")] = 50,
 ) -> None:
-    """List the transitions between regimes, newest first."""
-    from tradeterm.store.ledger import Ledger
+    """List the newest transitions between regimes, newest first."""
+    from tradeterm.views.base import plain
 
-    invocation = invocation_of(context)
-    with Ledger.reader(invocation.workspace().results) as ledger:
-        facts = ledger.facts("regime", prefix=f"{axis}|" if axis else None)
-    # Recorded together by the first run: their order is that of their own instants, not of the recording.
-    found = sorted((fact.payload for fact in facts), key=lambda item: str(item.get("ts")), reverse=True)[:newest]
+    changes = [item for item in _view(context).changes if not axis or item.axis == axis]
 
     def lay_out(page: Page) -> None:
-        columns = ("ts", "axis", "from", "to", "input")
-        page.table(columns, [[item.get(column) for column in columns] for item in found])
-        page.line(f"{len(found)} transitions", style="dim")
+        rows = [(iso(item.ts_ns), item.axis, item.before, item.after, item.value) for item in changes]
+        page.table(("when", "axis", "from", "to", ">value"), rows)
 
-    document = {"schema": "tradeterm.regimes.v1", "transitions": found}
-    invocation.out.result(document, lay_out, next_command="tradeterm regime show")
+    document = {"schema": "tradeterm.regimes.v1", "changes": plain(changes)}
+    invocation_of(context).out.result(document, lay_out, next_command="tradeterm regime show")

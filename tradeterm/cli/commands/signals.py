@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
+from tradeterm.core.time import iso
 
 if TYPE_CHECKING:
     from tradeterm.cli.output import Page
+    from tradeterm.views.signals import SignalsView
 
 __all__ = ["app"]
 
@@ -23,38 +26,41 @@ Symbol = Annotated[str, typer.Option("--symbol", help="Only this symbol.")]
 @app.command("list")
 def list_(context: typer.Context, newest: Newest = 50, symbol: Symbol = "") -> None:
     """List signals, newest first."""
-    found = _facts(context, "signal", newest, symbol)
-    columns = ("ts", "symbol", "horizon", "side", "prob", "ev", "sample", "model_version", "config_hash")
-    _show(context, "tradeterm.signals.v1", "signals", columns, found, "tradeterm signals outcomes")
+    view = _view(context, newest, symbol)
+
+    def show(page: Page) -> None:
+        rows = [
+            (iso(row.ts_ns), row.symbol, row.side, row.prob, row.ev, row.sample, row.horizon, row.model_version)
+            for row in view.signals
+        ]
+        page.table(("ts", "symbol", "side", ">prob", ">ev", ">sample", ">horizon", "model"), rows)
+        page.line(f"{view.total} signals, {view.waiting} not matured", style="dim")
+
+    follow = "tradeterm signals outcomes" if view.total else "tradeterm daily"
+    invocation_of(context).out.result(view.to_json(), show, next_command=follow)
 
 
 @app.command()
 def outcomes(context: typer.Context, newest: Newest = 50, symbol: Symbol = "") -> None:
-    """List outcomes of matured signals, newest first."""
-    found = _facts(context, "outcome", newest, symbol)
-    columns = ("signal", "entry_at", "exit_at", "entry_price", "exit_price", "gross", "net", "hit")
-    _show(context, "tradeterm.outcomes.v1", "outcomes", columns, found, "tradeterm signals list")
+    """List what became of matured signals, newest first, with hit rates."""
+    from tradeterm.views.base import plain
 
+    # Enough to fill the list although the newest signals have not matured.
+    view = _view(context, 1_000_000, symbol)
+    matured = [row for row in view.signals if row.matured][:newest]
 
-def _facts(context: typer.Context, kind: str, newest: int, symbol: str) -> list[dict[str, Any]]:
-    from tradeterm.store.ledger import Ledger
-
-    with Ledger.reader(invocation_of(context).workspace().results) as ledger:
-        facts = ledger.facts(kind, newest=None if symbol else newest)[::-1]
-    # Keys are `ts|symbol|horizon|…`, of an outcome as of its signal.
-    chosen = [fact.payload for fact in facts if not symbol or fact.key.split("|")[1:2] == [symbol]]
-    return chosen[:newest]
-
-
-def _show(
-    context: typer.Context, schema: str, name: str, columns: tuple[str, ...], found: list[dict[str, Any]], follow: str
-) -> None:
     def show(page: Page) -> None:
-        numbers = {"horizon", "prob", "ev", "sample", "entry_price", "exit_price", "gross", "net"}
-        heads = [f">{column}" if column in numbers else column for column in columns]
-        page.table(heads, [[item.get(column) for column in columns] for item in found])
-        page.line(f"{len(found)} {name}", style="dim")
+        rows = [(iso(row.ts_ns), row.symbol, row.side, row.prob, row.net, row.hit, row.strategy) for row in matured]
+        page.table(("ts", "symbol", "side", ">prob", ">net", "hit", "strategy"), rows)
+        page.line()
+        page.table(("strategy", ">hit rate", ">signals"), [(item.strategy, item.rate, item.n) for item in view.rates])
 
-    invocation_of(context).out.result(
-        {"schema": schema, name: found}, show, next_command=follow if found else "tradeterm daily"
-    )
+    document = {"schema": "tradeterm.outcomes.v1", "outcomes": plain(matured), "rates": plain(view.rates)}
+    invocation_of(context).out.result(document, show, next_command="tradeterm signals list")
+
+
+def _view(context: typer.Context, newest: int, symbol: str) -> SignalsView:
+    from tradeterm.views.signals import build
+
+    workspace = invocation_of(context).workspace()
+    return build(workspace, time.time_ns(), newest=newest, symbol=symbol or None)

@@ -2,60 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING
 
 import typer
 
-from tradeterm import killfile
-from tradeterm.cli.groups import single
+from tradeterm.cli.groups import LightCommand, single
 from tradeterm.cli.invocation import invocation_of
+from tradeterm.core.time import iso
 
 if TYPE_CHECKING:
     from tradeterm.cli.output import Page
-    from tradeterm.store.ledger import LedgerReader
+    from tradeterm.views.status import StatusView
 
 __all__ = ["app"]
 
 app = single()
 
 
-@app.command()
+@app.command(cls=LightCommand)
 def status(context: typer.Context) -> None:
-    """Show kill state, last daily run, newest run and regimes."""
-    from tradeterm.store.ledger import Ledger
+    """Show mode, NAV, drawdown, regimes, next decision and kill state; fast enough for a prompt."""
+    from tradeterm.views.status import build
 
     invocation = invocation_of(context)
-    workspace = invocation.workspace()
-    latch = killfile.read(workspace.results)
-    with Ledger.reader(workspace.results) as ledger:
-        document: dict[str, Any] = {
-            "schema": "tradeterm.status.v1",
-            "workspace": str(workspace.root),
-            "kill": latch._asdict() if latch is not None else None,
-            **{name: _newest(ledger, kind) for name, kind in (("daily", "daily"), ("run", "run"))},
-            "regime": _newest(ledger, "regime_state"),
+    view = build(invocation.workspace(), time.time_ns(), profile=invocation.profile)
+    follow = "tradeterm resume" if view.kill else "tradeterm" if view.daily_id else "tradeterm daily"
+    invocation.out.result(view.to_json(), lambda page: _lay_out(page, view), next_command=follow)
+
+
+def _lay_out(page: Page, view: StatusView) -> None:
+    from tradeterm.cli.output import money, percent
+
+    page.title(f"{view.mode if view.profile or view.kill else 'no daily run yet'}  {view.workspace}")
+    if view.kill is not None:
+        flat = ", positions to be closed" if view.kill.flatten else ""
+        page.line(f"KILLED at {view.kill.at} by {view.kill.by}: {view.kill.reason or 'no reason given'}{flat}")
+    regimes = "  ".join(f"{axis.axis} {axis.state}{' (stale)' if axis.stale else ''}" for axis in view.regimes)
+    page.pairs(
+        {
+            "NAV": f"{money(view.nav)} ({percent(view.day_change, signed=True)} on the day), simulated",
+            "drawdown": f"{percent(view.drawdown)}, ladder {view.ladder or '-'}",
+            "regimes": regimes or None,
+            "last daily": iso(view.daily_asof_ns) if view.daily_asof_ns is not None else None,
+            "next decision": iso(view.next_decision_ns),
+            "session": view.session,
         }
-
-    def show(page: Page) -> None:
-        page.line("KILLED " + " ".join(latch[:3]) if latch is not None else "kill: not latched")
-        page.pairs({"workspace": document["workspace"], **_told(document)})
-
-    invocation.out.result(document, show, next_command="tradeterm" if document["daily"] else "tradeterm daily")
-
-
-def _newest(ledger: LedgerReader, kind: str) -> dict[str, Any] | None:
-    fact = ledger.latest(kind)
-    return {"key": fact.key, **fact.payload} if fact is not None else None
-
-
-def _told(document: dict[str, Any]) -> dict[str, Any]:
-    daily, run, regime = document["daily"] or {}, document["run"] or {}, document["regime"] or {}
-    metrics, ladder = run.get("metrics") or {}, run.get("ladder") or {}
-    states = ", ".join(f"{axis} {item.get('state')}" for axis, item in regime.get("axes", {}).items())
-    return {
-        "last daily": daily.get("asof"),
-        "newest run": run.get("key"),
-        "bps_score": metrics.get("bps_score"),
-        "ladder": ladder.get("state"),
-        "regimes": states or None,
-    }
+    )
+    if view.problem is not None:
+        page.line(f"ledger: {view.problem}")
