@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,7 @@ def wilder_loop(values: list[float], window: int) -> list[float]:
 
 
 def rsi_loop(close: list[float], window: int) -> list[float]:
-    steps = [b - a for a, b in zip(close, close[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(close)]
     up = wilder_loop([max(step, 0.0) for step in steps], window)
     down = wilder_loop([max(-step, 0.0) for step in steps], window)
     return [100.0 - 100.0 / (1.0 + u / d) if d else 100.0 for u, d in zip(up, down, strict=True)]
