@@ -13,7 +13,7 @@ __all__ = ["Group", "LightCommand", "group", "single"]
 
 
 class _LightHelp:
-    """Gives ``--help`` the value it has when it isn't asked for; Typer imports pydantic (50 ms) to turn None into it."""
+    """Gives ``--help`` its value when it isn't asked for: Typer imports pydantic (50 ms) to turn None into it."""
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option behind ``--help``."""
