@@ -100,7 +100,7 @@ def check_weights(strategy: Strategy, times: np.ndarray, symbols: tuple[str, ...
     wrong = ~((clean >= low - _TOLERANCE) & (clean <= 1.0 + _TOLERANCE))
     if wrong.any():
         row, column = (int(index) for index in np.argwhere(wrong)[0])
-        found = f"was {clean[row, column]!r}"
+        found = f"was {float(clean[row, column])!r}"
         raise BadWeights(strategy.name, iso(int(times[row])), symbols[column], found)
     total = np.abs(clean).sum(axis=1)
     over = np.flatnonzero(total > 1.0 + _TOLERANCE)
