@@ -28,6 +28,7 @@ class Signal:
     prob : probability that the signed net return is positive, null when flat or nothing has matured
     ev : expected signed net return over the horizon, fraction; null likewise
     sample : how many matured replay signals of this side stand behind prob and ev
+    timeframe : whose own bars the horizon counts; cost : fee and slippage of one fill, fraction of notional
     bar_ns : known_at of the newest own bar it was made on
     """
 
@@ -42,6 +43,8 @@ class Signal:
     run_id: str
     bar_ns: int
     sample: int
+    timeframe: str
+    cost: float
 
     @property
     def key(self) -> str:
@@ -62,6 +65,8 @@ class Signal:
             "run_id": self.run_id,
             "bar": iso(self.bar_ns),
             "sample": self.sample,
+            "timeframe": self.timeframe,
+            "cost": self.cost,
         }
 
 

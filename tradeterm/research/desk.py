@@ -1,0 +1,197 @@
+"""From configuration to what the engine runs: the book's specification and its market request."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from tradeterm.core.errors import BadValue, ConfigError, MissingBars, StrategyBroken
+from tradeterm.core.market import AssetClass, Instrument
+from tradeterm.core.time import HOUR_NS
+from tradeterm.engine.budgets import Limits, RegimeRule
+from tradeterm.engine.regime import AXES, Thresholds
+from tradeterm.engine.replay import BookSpec, Costs, Ladder, Member
+from tradeterm.store.strategies import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tradeterm.config.schema import Config, StrategyEntry
+    from tradeterm.config.settings import Settings
+    from tradeterm.store.strategies import Found
+
+__all__ = ["Desk", "instruments", "open_desk", "thresholds", "watched"]
+
+_BP = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The book as configured.
+
+    found : strategy files by strategy name, with their content hashes
+    """
+
+    spec: BookSpec
+    found: Mapping[str, Found]
+
+    def identity(self) -> list[dict[str, Any]]:
+        """What names each strategy of the book in a run."""
+        return [
+            {
+                "name": member.strategy.name,
+                "version": member.strategy.version,
+                "content_hash": self.found[member.strategy.name].content_hash,
+                "budget": member.budget,
+                "params": member.strategy.params.model_dump(mode="json"),
+                "universe": list(member.symbols),
+            }
+            for member in self.spec.members
+        ]
+
+
+def open_desk(settings: Settings, *, only: str | None = None) -> Desk:
+    """Load the enabled strategies of the configuration, or ``only`` one of them, into a book.
+
+    Raises
+    ------
+    ConfigError
+        When no strategy is enabled, or one wants a symbol that the universe does not trade.
+    """
+    config = settings.config
+    entries = [entry for entry in config.models.strategies if entry.enabled or entry.name == only]
+    if only is not None:
+        entries = [entry for entry in entries if entry.name == only] or [_alone(only)]
+    if not entries:
+        raise ConfigError("models.strategies: none is enabled; set enabled: true for at least one")
+    traded = instruments(config)
+    found = {entry.name: load(entry.name, settings.workspace.strategies) for entry in entries}
+    members = tuple(_member(entry, found[entry.name], traded, settings) for entry in entries)
+    needed = {symbol for member in members for symbol in member.symbols}
+    return Desk(spec=_spec(config, members, tuple(item for item in traded if item.symbol in needed)), found=found)
+
+
+def _alone(name: str) -> StrategyEntry:
+    """Entry of a strategy that the configuration does not name: the whole budget, its own defaults."""
+    from tradeterm.config.schema import StrategyEntry
+
+    return StrategyEntry(name=name, budget=1.0)
+
+
+def instruments(config: Config) -> tuple[Instrument, ...]:
+    """Instruments that are traded, in the order of the configuration."""
+    return tuple(item for item in watched(config) if item.asset_class is not AssetClass.MACRO)
+
+
+def watched(config: Config) -> tuple[Instrument, ...]:
+    """Every instrument and series of the configuration, in its order."""
+    return tuple(
+        Instrument(
+            symbol=entry.symbol,
+            asset_class=AssetClass(entry.asset_class),
+            calendar=entry.calendar,
+            lot=entry.lot,
+            tick=entry.tick,
+        )
+        for entry in config.universe.instruments
+    )
+
+
+def thresholds(config: Config) -> Thresholds:
+    """Lines of the regime axes, with the levels of the activity series in use."""
+    at = config.regime_budgets.thresholds
+    activity = config.universe.roles.activity
+    levels = at.macro.series.get(activity) if activity is not None else None
+    if activity is not None and levels is None:
+        raise ConfigError(
+            f"regime_budgets.thresholds.macro.series: no levels for '{activity}'; add its expansion and recession"
+        )
+    return Thresholds(
+        equity_ma=at.equity.ma,
+        equity_momentum=at.equity.momentum,
+        volatility_low=at.volatility.low,
+        volatility_high=at.volatility.high,
+        realised_window=at.volatility.realised_window,
+        crypto_ma=at.crypto.ma,
+        crypto_momentum=(at.crypto.momentum,),
+        activity_expansion=levels.expansion if levels is not None else math.nan,
+        activity_recession=levels.recession if levels is not None else math.nan,
+        slope_inverted=at.macro.slope_inverted,
+        hysteresis=(at.hysteresis.equity, at.hysteresis.volatility, at.hysteresis.crypto, at.hysteresis.macro),
+        stale_ns=round(at.stale_hours * HOUR_NS),
+    )
+
+
+def _member(entry: StrategyEntry, found: Found, traded: tuple[Instrument, ...], settings: Settings) -> Member:
+    kind = found.cls
+    if kind is None:
+        raise StrategyBroken(found.path, found.error or "it holds no strategy")
+    known = {item.symbol for item in traded}
+    symbols = tuple(entry.universe) if entry.universe is not None else kind.universe
+    for symbol in symbols:
+        if symbol not in known:
+            raise MissingBars(
+                f"{entry.name} wants {symbol}, which universe.instruments does not trade",
+                f"add it there, or set the strategy's universe in models.strategies ({', '.join(sorted(known))})",
+            )
+    try:
+        params = kind.params_type(**entry.params)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        where = settings.origins.get("models.strategies", "models.strategies")
+        known_fields = ", ".join(kind.params_type.model_fields)
+        raise BadValue(
+            where, f"{entry.name} params.{field}", first["input"], f"{first['msg']} (parameters: {known_fields})"
+        ) from None
+    return Member(kind(params), entry.budget, symbols)
+
+
+def _spec(config: Config, members: tuple[Member, ...], traded: tuple[Instrument, ...]) -> BookSpec:
+    system = config.system
+    return BookSpec(
+        members=members,
+        instruments=traded,
+        costs={
+            name: Costs(fee=cost.fee_bp * _BP, slippage=cost.slippage_bp * _BP) for name, cost in system.costs.items()
+        },
+        limits=Limits(asset=system.limits.asset, classes=dict(system.limits.classes), gross=system.limits.gross),
+        rules=tuple(_rules(config)),
+        thresholds=thresholds(config),
+        ladder=Ladder(
+            derisk=system.ladder.derisk,
+            halt=system.ladder.halt,
+            recovery=system.ladder.recovery,
+            derisk_scale=system.ladder.derisk_scale,
+            resume_after_days=system.ladder.resume_after_days,
+        ),
+        capital=system.capital,
+        band=system.band,
+        fill=system.fill,
+        sizing=system.sizing,
+    )
+
+
+def _rules(config: Config) -> list[RegimeRule]:
+    rules = []
+    for rule in config.regime_budgets.rules:
+        axis, state = next(iter(rule.when.items()))
+        if axis not in AXES:
+            raise ConfigError(f"regime_budgets.rules: no axis '{axis}'; one of {', '.join(AXES)}")
+        limits = rule.limits
+        rules.append(
+            RegimeRule(
+                axis=axis,
+                state=state,
+                multipliers=dict(rule.multipliers),
+                limits=Limits(
+                    asset=math.inf if limits.asset is None else limits.asset,
+                    classes=dict(limits.classes),
+                    gross=math.inf if limits.gross is None else limits.gross,
+                ),
+            )
+        )
+    return rules

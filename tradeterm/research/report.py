@@ -1,0 +1,148 @@
+"""What a run came to: metrics of the book and of each strategy, round trips, and the days they are counted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tradeterm.engine.metrics import conventions, daily_nav, portfolio_metrics, remarks
+from tradeterm.engine.roundtrips import (
+    book_activity,
+    book_round_trips,
+    strategy_activity,
+    strategy_round_trips,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tradeterm.config.settings import Settings
+    from tradeterm.core.types import IntArray
+    from tradeterm.engine.metrics import DayNav, Metrics
+    from tradeterm.engine.replay import Replay
+    from tradeterm.engine.roundtrips import RoundTrips
+
+__all__ = ["SUMMARY", "Measured", "measure"]
+
+SUMMARY = (
+    "total_return",
+    "cagr",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "max_drawdown",
+    "calmar",
+    "trades",
+    "win_rate",
+    "exposure",
+    "turnover",
+    "bps_score",
+    "bps_robust",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Metrics of one run.
+
+    summary : the headline numbers, by key; document : all of them with their definitions
+    day_ends : (D,) decision times that end a NAV day; roundtrips : closed trips of the book and of each strategy
+    """
+
+    summary: Metrics
+    document: dict[str, Any]
+    day_ends: IntArray
+    roundtrips: pa.Table
+
+
+def measure(settings: Settings, run: Replay) -> Measured:
+    """Measure a run and each strategy in it on the days of its universe's calendar."""
+    sessions = _sessions(run)
+    year = settings.config.system.annualisation
+    per_year = year.continuous if sessions is None else year.exchange
+
+    def days(nav: np.ndarray) -> DayNav:
+        return daily_nav(
+            run.times,
+            nav,
+            capital=run.spec.capital,
+            start_ns=int(run.times[0]),
+            sessions_ns=sessions,
+            periods_per_year=per_year,
+        )
+
+    book_days = days(run.record.nav[0])
+    trips = book_round_trips(run.market, run.record)
+    book = portfolio_metrics(book_days, trades=trips.closed, activity=book_activity(run.market, run.record))
+    own_trips = strategy_round_trips(run.market, run.record)
+    own_activity = strategy_activity(run.market, run.record)
+    strategies = {
+        name: portfolio_metrics(
+            days(run.spec.capital + run.record.pnl[0][:, m]), trades=own_trips[m].closed, activity=own_activity[m]
+        )
+        for m, name in enumerate(run.spec.names)
+    }
+    document = {
+        "portfolio": book,
+        "remarks": remarks(book),
+        "open_trips": len(trips.open),
+        "strategies": strategies,
+        "conventions": conventions(per_year),
+        "assumptions": _assumptions(run),
+    }
+    return Measured(
+        summary={key: book[key] for key in SUMMARY},
+        document=document,
+        day_ends=book_days.times[1:],
+        roundtrips=_trips_table(run, [trips.closed, *(own.closed for own in own_trips)]),
+    )
+
+
+def _sessions(run: Replay) -> IntArray | None:
+    """Session dates of a universe without a 24/7 instrument, None with one."""
+    calendars = {item.calendar for item in run.spec.instruments}
+    if "24/7" in calendars:
+        return None
+    from tradeterm.data.calendar import sessions
+
+    return np.unique(np.concatenate([sessions(name).date_ns for name in sorted(calendars)]))
+
+
+def _assumptions(run: Replay) -> list[str]:
+    said = ["fills take the whole order at the fill bar's open: no market impact, no participation limit"]
+    if run.spec.fill == "close":
+        said.insert(0, "OPTIMISTIC: fills at the last close, which the decision has already seen")
+    if run.spec.sizing == "at_fill":
+        said.insert(0, "OPTIMISTIC: quantities are sized at the fill price, which a live decision does not know")
+    said.append("no dividends, borrow costs or cash interest")
+    return said
+
+
+def _trips_table(run: Replay, parts: list[RoundTrips]) -> pa.Table:
+    import pyarrow as pa
+
+    from tradeterm.research.tables import instants, words
+
+    owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return pa.table(
+        {
+            "owner": words(("portfolio", *run.spec.names), owner),
+            "symbol": words(run.panel.symbols, joined("instrument")),
+            "side": words(("LONG", "SHORT"), (joined("side") < 0).astype(np.int64)),
+            "entry_at": instants(joined("entry_at")),
+            "exit_at": instants(joined("exit_at")),
+            "quantity": joined("quantity"),
+            "entry_price": joined("entry_price"),
+            "exit_price": joined("exit_price"),
+            "gross": joined("gross"),
+            "cost": joined("cost"),
+            "net": joined("net"),
+            "bars": joined("bars"),
+        }
+    )

@@ -1,0 +1,213 @@
+"""A run as tables and documents: what is written to its folder."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tradeterm.core.time import iso
+from tradeterm.engine.book import LADDER_STATES
+from tradeterm.engine.explain import cuts, exposures, position_weights
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tradeterm.core.types import BoolArray, FloatArray, IntArray
+    from tradeterm.engine.replay import Replay
+
+__all__ = [
+    "attribution_table",
+    "book_document",
+    "instants",
+    "nav_table",
+    "trades_table",
+    "weights_table",
+    "words",
+]
+
+
+def instants(values: IntArray) -> pa.Array:
+    """Nanoseconds as UTC timestamps."""
+    import pyarrow as pa
+
+    return pa.array(values, type=pa.timestamp("ns", tz="UTC"))
+
+
+def words(names: tuple[str, ...], index: IntArray) -> pa.Array:
+    """Names by their index, as text."""
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int32)), pa.array(list(names))).cast(pa.string())
+
+
+def nav_table(run: Replay, day_ends: IntArray) -> pa.Table:
+    """NAV by decision: ts, nav, cash, gross, drawdown, ladder, and whether it is a point of the metrics' series."""
+    import pyarrow as pa
+
+    record = run.record
+    return pa.table(
+        {
+            "ts": instants(run.times),
+            "nav": record.nav[0],
+            "cash": record.cash[0],
+            "gross": record.gross[0],
+            "drawdown": record.drawdown[0],
+            "ladder": words(LADDER_STATES, record.ladder[0]),
+            "day_end": np.isin(run.times, day_ends),
+        }
+    )
+
+
+def trades_table(run: Replay) -> pa.Table:
+    """Fills: the decision, when and at what raw price, lots in units, and costs in money."""
+    import pyarrow as pa
+
+    rows, columns = np.nonzero(run.record.filled[0])
+    order = np.lexsort((columns, run.market.fill_at[rows, columns]))
+    rows, columns = rows[order], columns[order]
+    market = run.market
+    quantity = run.record.filled[0][rows, columns] * market.unit[columns]
+    price = market.fill_open[rows, columns]
+    notional = np.abs(quantity) * price
+    return pa.table(
+        {
+            "ts": instants(run.times[rows]),
+            "at": instants(market.fill_at[rows, columns]),
+            "symbol": words(run.panel.symbols, columns),
+            "side": words(("BUY", "SELL"), (quantity < 0).astype(np.int64)),
+            "quantity": np.abs(quantity),
+            "price": price,
+            "notional": notional,
+            "fee": notional * market.fee[columns],
+            "slippage": notional * market.slippage[columns],
+        }
+    )
+
+
+def _changed(run: Replay) -> IntArray:
+    """Decisions whose target or position differ from the one before, and the last: the others repeat them."""
+    record = run.record
+    differs: BoolArray = (record.target[0][1:] != record.target[0][:-1]).any(axis=1)
+    differs |= (record.held[0][1:] != record.held[0][:-1]).any(axis=(1, 2))
+    rows = np.flatnonzero(np.concatenate([[True], differs]))
+    last = len(run.times) - 1
+    return rows if len(rows) and rows[-1] == last else np.append(rows, last)
+
+
+def _held_weights(run: Replay, rows: IntArray, lots: FloatArray) -> FloatArray:
+    """Weights (fractions of NAV) of ``lots`` (K, ..., N) at ``rows``."""
+    worth = run.market.unit * run.market.mark[rows] / run.record.nav[0][rows, None]
+    if lots.ndim == 3:
+        worth = worth[:, None, :]
+    return np.where(lots != 0.0, lots * worth, 0.0)
+
+
+def weights_table(run: Replay) -> pa.Table:
+    """Target and held weight by symbol at each decision that changed one of them, and at the last."""
+    import pyarrow as pa
+
+    rows = _changed(run)
+    count = len(run.panel.symbols)
+    target = run.record.contribution[0][rows].sum(axis=1) * run.record.scale[0][rows]
+    held = _held_weights(run, rows, run.record.position[0][rows])
+    return pa.table(
+        {
+            "ts": instants(np.repeat(run.times[rows], count)),
+            "symbol": words(run.panel.symbols, np.tile(np.arange(count), len(rows))),
+            "target": target.ravel(),
+            "held": held.ravel(),
+        }
+    )
+
+
+def attribution_table(run: Replay) -> pa.Table:
+    """Weight by strategy and symbol before and after risk, and held, where one of them is not zero."""
+    import pyarrow as pa
+
+    rows = _changed(run)
+    before = run.record.contribution[0][rows]
+    after = before * run.record.scale[0][rows][:, None, :]
+    held = _held_weights(run, rows, run.record.held[0][rows])
+    k, m, j = np.nonzero((before != 0.0) | (held != 0.0))
+    return pa.table(
+        {
+            "ts": instants(run.times[rows][k]),
+            "symbol": words(run.panel.symbols, j),
+            "strategy": words(run.spec.names, m),
+            "before": before[k, m, j],
+            "after": after[k, m, j],
+            "held": held[k, m, j],
+        }
+    )
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def book_document(run: Replay) -> dict[str, Any]:
+    """The book at the last decision: positions, what each strategy wants, limits, ladder and what was cut."""
+    row = len(run.times) - 1
+    record, market = run.record, run.market
+    nav = float(record.nav[0, row])
+    held = position_weights(run, row)
+    after = record.contribution[0, row] * record.scale[0, row]
+    target = after.sum(axis=0)
+    residual = float(np.abs(record.held[0, row].sum(axis=0) - record.position[0, row]).max(initial=0.0))
+    found = cuts(run, row)
+    binding = {item.limit for item in found}
+    return {
+        "asof": iso(int(run.times[row])),
+        "nav": _number(nav),
+        "cash": _number(float(record.cash[0, row])),
+        "gross": _number(float(record.gross[0, row])),
+        "positions": [
+            {
+                "symbol": item.symbol,
+                "asset_class": item.asset_class.value,
+                "quantity": float(record.position[0, row, j] * market.unit[j]),
+                "mark": _number(float(market.mark[row, j])),
+                "weight": _number(float(held[j])),
+                "target": _number(float(target[j])),
+                "delta": _number(float(target[j] - held[j])),
+                "order": float((record.target[0, row, j] - record.position[0, row, j]) * market.unit[j]),
+                "strategies": {
+                    name: {"before": float(record.contribution[0, row, m, j]), "after": float(after[m, j])}
+                    for m, name in enumerate(run.spec.names)
+                    if record.contribution[0, row, m, j] != 0.0
+                },
+            }
+            for j, item in enumerate(run.spec.instruments)
+        ],
+        "limits": [
+            {
+                "name": item.name,
+                "now": _number(item.now),
+                "cap": item.cap,
+                "binding": item.name in binding or (item.name == "max asset" and "asset" in binding),
+            }
+            for item in exposures(run, row)
+        ],
+        "ladder": {
+            "state": run.ladder_state,
+            "drawdown": _number(float(record.drawdown[0, row])),
+            "peak": _number(float(run.state.peak[0])),
+            "derisk_at": run.spec.ladder.derisk,
+            "halt_at": run.spec.ladder.halt,
+            "recovery": run.spec.ladder.recovery,
+        },
+        "residual": residual,
+        "cuts": [
+            {
+                "limit": item.limit,
+                "symbol": item.symbol,
+                "wanted": item.wanted,
+                "cap": item.cap,
+                "headroom": item.headroom,
+                "passes": item.passes,
+            }
+            for item in found
+        ],
+    }

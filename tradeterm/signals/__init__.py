@@ -1,0 +1,1 @@
+"""Signals: made point in time, scored by themselves."""

@@ -1,0 +1,1 @@
+"""Sessions, orders and the kill latch."""
