@@ -117,14 +117,10 @@ def test_ordinary_text_is_left_alone() -> None:
     assert Scrubber(["abcdefgh"])(text) == text
 
 
-@given(st.text(min_size=4, max_size=24), st.text(max_size=20), st.text(max_size=20))
+@given(st.from_regex(r"[A-Za-z0-9+/_-]{16,40}", fullmatch=True), st.text(max_size=20), st.text(max_size=20))
 def test_a_scrubbed_line_is_still_json_without_the_secret(secret: str, before: str, after: str) -> None:
     line = json.dumps({"msg": before + secret + after, "n": 1}, ensure_ascii=False)
-    scrubbed = Scrubber([secret])(json.dumps({"msg": f"#{secret}#"}, ensure_ascii=False))
-    assert json.loads(scrubbed) == {"msg": "#[secret]#"} or secret in '{"msg": "#[secret]#"}'
-    # A secret that is part of JSON's own punctuation or of the frame can't be told from it; others leave valid JSON.
-    if secret not in '{"msg": "", "n": 1}' and '"' not in secret and "\\" not in secret:
-        json.loads(Scrubber([secret])(line))
+    assert json.loads(Scrubber([secret])(line)) == {"msg": f"{before}[secret]{after}", "n": 1}
 
 
 def test_lines_carry_what_a_search_needs(log: Log, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,10 @@ from tradeterm.cli.output import Output
 from tradeterm.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import typer
 
-    from tradeterm.config.log import Log
     from tradeterm.config.settings import Settings
     from tradeterm.config.workspace import Workspace
     from tradeterm.store.ledger import Ledger
@@ -85,20 +85,32 @@ class Invocation:
 
         return Ledger(self.workspace().results, clock=time.time_ns)
 
-    def start_log(self, proc: str) -> Log:
-        """Log this process to the workspace, as ``proc``."""
+    @contextmanager
+    def logged(self, proc: str) -> Iterator[None]:
+        """Log this process to the workspace as ``proc``: that it began, how it ended, and what is logged between."""
+        from loguru import logger
+
         from tradeterm.config.log import configure
 
         settings = self.settings()
-        level = "INFO" if self.verbose else "WARNING"
-        return configure(
+        log = configure(
             self.workspace(),
             settings.secrets,
             None,
             proc=proc,
             settings=settings.config.system.log,
-            stderr_level=level,
+            stderr_level="INFO" if self.verbose else "WARNING",
         )
+        logger.info("{} began", proc, profile=settings.profile, config_hash=settings.config_hash)
+        try:
+            yield
+            logger.info("{} ended", proc)
+        except Exception as problem:
+            # Raised again: the last line of the log says why, and the command line tells the person.
+            logger.bind(kind=type(problem).__name__, quiet=True).error("{} failed: {}", proc, problem)
+            raise
+        finally:
+            log.close()
 
     def use_engine(self) -> None:
         """Name the kernel cache; has to come before anything that imports numba."""

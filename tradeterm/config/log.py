@@ -58,8 +58,10 @@ class Log:
             self._folder.write("errors", line)
 
     def show(self, message: Message) -> None:
-        """Sink for people: one line on stderr."""
+        """Sink for people: one line on stderr; what is bound as ``quiet`` they are told otherwise."""
         record = message.record
+        if record["extra"].get("quiet"):
+            return
         text = self._scrub(record["message"]).splitlines()
         sys.stderr.write(f"{record['level'].name.lower()}: {text[0] if text else ''}\n")
 
@@ -80,7 +82,8 @@ class Log:
             "where": f"{record['name']}:{record['line']}",
             "msg": record["message"],
         }
-        fields.update({name: value for name, value in record["extra"].items() if name not in fields})
+        bound = {name: value for name, value in record["extra"].items() if name != "quiet"}
+        fields.update({name: value for name, value in bound.items() if name not in fields})
         if record["exception"] is not None:
             failure = record["exception"]
             text = "".join(traceback.format_exception(failure.type, failure.value, failure.traceback))

@@ -41,12 +41,8 @@ def run(
     invocation.use_engine()
     from tradeterm.research.backtest import run_backtest
 
-    log = invocation.start_log("backtest")
-    try:
-        with invocation.ledger() as ledger, progress() as report:
-            result = run_backtest(settings, ledger, name=name, start_ns=start_ns, end_ns=end_ns, progress=report)
-    finally:
-        log.close()
+    with invocation.logged("backtest"), invocation.ledger() as ledger, progress() as report:
+        result = run_backtest(settings, ledger, name=name, start_ns=start_ns, end_ns=end_ns, progress=report)
     certificate = result.fact["certificate"]
     metrics = result.fact["metrics"]
 

@@ -32,12 +32,8 @@ def daily(
     asof_ns = invocation.instant(asof)
     from tradeterm.daily import run_daily
 
-    log = invocation.start_log("daily")
-    try:
-        with invocation.ledger() as ledger, progress() as report:
-            result = run_daily(settings, ledger, asof_ns=asof_ns, seed=None if seed < 0 else seed, progress=report)
-    finally:
-        log.close()
+    with invocation.logged("daily"), invocation.ledger() as ledger, progress() as report:
+        result = run_daily(settings, ledger, asof_ns=asof_ns, seed=None if seed < 0 else seed, progress=report)
 
     def show(page: Page) -> None:
         page.title(f"daily {iso(result.asof_ns)}  {result.profile.upper()}  id {result.daily_id}")

@@ -33,12 +33,8 @@ def update(
     from tradeterm.research.plan import refresh_plan
     from tradeterm.store.bars import BarStore
 
-    log = invocation.start_log("update")
-    try:
-        with progress() as report:
-            done = refresh(BarStore(settings.workspace.data), refresh_plan(settings), asof_ns=asof_ns, progress=report)
-    finally:
-        log.close()
+    with invocation.logged("update"), progress() as report:
+        done = refresh(BarStore(settings.workspace.data), refresh_plan(settings), asof_ns=asof_ns, progress=report)
     rows = [
         {
             "bars": str(item.key),
