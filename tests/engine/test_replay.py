@@ -175,6 +175,37 @@ def test_a_strategy_sees_nothing_later_and_its_own_symbols_alone() -> None:
         assert ctx.budget == found.plan.budget[0, row, 0]
 
 
+ARRAYS = ("times", "open", "high", "low", "close", "volume", "bar_no", "known_at")
+
+
+def refuse_writing(panel: Panel, *others: np.ndarray) -> None:
+    assert panel.daily is not None
+    shown = [getattr(part, name) for part in (panel, panel.daily) for name in ARRAYS]
+    for values in (*shown, panel.daily_row, *others):
+        with pytest.raises(ValueError, match="read-only"):
+            values[-1] = 0
+
+
+def test_a_stepwise_strategy_cannot_write_into_what_it_is_shown() -> None:
+    strategy = Stepwise()
+    run(parts=(Member(strategy, 0.5, ("SPY", "BTC/USDT")),))
+    for ctx in (strategy.shown[1], strategy.shown[-1]):
+        refuse_writing(ctx.panel, *ctx.features.values())
+        with pytest.raises(TypeError):
+            ctx.held["SPY"] = None  # type: ignore[index]  # refused at run time too
+
+
+def test_a_vector_strategy_cannot_write_into_what_it_is_shown() -> None:
+    class Writer(Fixed):
+        name: ClassVar[str] = "Writer_v1"
+
+        def weights(self, panel: Panel, regime: RegimeFrame) -> np.ndarray:
+            refuse_writing(panel, regime.state, regime.last, regime.times, regime.reading)
+            return super().weights(panel, regime)
+
+    assert run(parts=(Member(Writer(), 0.5, SYMBOLS),)).weights.any()
+
+
 # Weights outside the contract
 
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
 
-__all__ = ["FillFrame", "Panel", "newest_row"]
+__all__ = ["FillFrame", "Panel", "locked", "newest_row"]
+
+A = TypeVar("A", bound="np.ndarray[Any, Any]")
 
 _BY_CELL = ("open", "high", "low", "close", "volume", "bar_no", "known_at")
 _BY_ROW = ("times", *_BY_CELL)
+
+
+def locked(values: A) -> A:
+    """View of an array that can't be written to: what strategies are shown is shared with those after them."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
 def newest_row(bar_no: IntArray) -> IntArray:
@@ -77,9 +86,12 @@ class Panel:
         return replace(part, daily=self.daily.upto(last), daily_row=self.daily_row[start:stop])
 
     def select(self, symbols: tuple[str, ...]) -> Panel:
-        """Panel of ``symbols`` alone, in that order, on the same rows."""
+        """Panel of ``symbols`` alone, in that order, on the same rows; its arrays can't be written to."""
         columns = [self.column(symbol) for symbol in symbols]
-        cells: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[:, columns]) for name in _BY_CELL}
+        cells: dict[str, Any] = {
+            name: locked(np.ascontiguousarray(getattr(self, name)[:, columns])) for name in _BY_CELL
+        }
+        cells["times"] = locked(self.times)
         classes = tuple(self.asset_class[column] for column in columns)
         part = replace(self, symbols=symbols, asset_class=classes, **cells)
         if self.daily is None or self.daily_row is None:
@@ -87,7 +99,7 @@ class Panel:
         return replace(
             part,
             daily=self.daily.select(symbols),
-            daily_row=np.ascontiguousarray(self.daily_row[:, columns]),
+            daily_row=locked(np.ascontiguousarray(self.daily_row[:, columns])),
         )
 
     def window(self, time_ns: int, rows: int, daily_rows: int) -> Panel:

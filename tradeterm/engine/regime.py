@@ -14,12 +14,13 @@ budgets and limits take the lower of the last known and the neutral row.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tradeterm.engine import rolling
+from tradeterm.engine.panel import locked
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray, StateArray
@@ -203,7 +204,7 @@ def classify(times: IntArray, inputs: RegimeInputs, thresholds: Thresholds) -> R
     for axis, series in judged:
         if series is not None and len(series.known_at):
             _place(frame, axis, series, thresholds)
-    return frame
+    return RegimeFrame(**{item.name: locked(getattr(frame, item.name)) for item in fields(frame)})
 
 
 def _place(frame: RegimeFrame, axis: int, series: _Judged, thresholds: Thresholds) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from tradeterm.core.time import DAY_NS, iso
 from tradeterm.engine import budgets
 from tradeterm.engine.book import LADDER_STATES, Market, Plan, Terms, new_record, new_state
 from tradeterm.engine.context import Context, Holding
+from tradeterm.engine.panel import locked
 from tradeterm.engine.regime import classify
 from tradeterm.engine.simulate import advance
 from tradeterm.engine.strategy import Strategy, VectorStrategy, check_weights
@@ -243,9 +245,9 @@ class _Stepper:
     def decide(self, row: int, market: Market, plan: Plan, state: State, record: Record) -> None:
         """Write this row's weights into the plan and note what the strategy was shown."""
         stop = self.first + row + 1
-        held = self._held(row, market, state)
+        held = MappingProxyType(self._held(row, market, state))
         self.seen.append(held)
-        features = {name: values[:stop] for name, values in self.features.items()}
+        features = {name: locked(values[:stop]) for name, values in self.features.items()}
         plan.weights[0, row, self.index, self.columns] = decide_at(
             self.member,
             self.panel.rows(0, stop),
