@@ -1,0 +1,219 @@
+"""Every key of the workstation, once: source of the bindings, the help screen, the palette and ``docs/keys.md``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding
+
+__all__ = ["KILL_KEYS", "NOUNS", "PANES", "REGISTRY", "Key", "bindings", "keys_of", "markdown"]
+
+Where = Literal["everywhere", "work", "table", "modal", "data", "runs", "book", "regime", "board", "orders"]
+
+# Never printable, as an input would take those, and in no user's keymap.
+KILL_KEYS = frozenset({"f9", "ctrl+g"})
+
+PANES: tuple[str, ...] = ("data", "runs", "book", "regime", "board", "orders")
+NOUNS = {
+    "data": "Data",
+    "runs": "Backtest runs",
+    "book": "Portfolio & risk",
+    "regime": "Regime",
+    "board": "Lifecycle board",
+    "orders": "Orders",
+}
+_PLACES: dict[str, str] = {
+    "everywhere": "Everywhere",
+    "work": "Work screen",
+    "table": "Tables",
+    "modal": "Modals",
+    **{name: f"Pane {number}, {NOUNS[name]}" for number, name in enumerate(PANES, 1)},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One key and what it does.
+
+    keys : Textual's names, all for the same action; shown : what people read
+    action : Textual action with its owner (``app.`` or ``screen.``)
+    label : one or two words for the footer, which shows it only if ``footer``
+    palette : whether the command palette offers it
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    shown: str
+    action: str
+    label: str
+    help: str
+    where: Where
+    footer: bool = False
+    palette: bool = True
+
+
+def _key(
+    id: str, keys: str, action: str, label: str, help: str, where: Where, *, shown: str = "", **options: bool
+) -> Key:
+    names = tuple(keys.split())
+    return Key(
+        id=f"tradeterm.{id}",
+        keys=names,
+        shown=shown or ", ".join(names),
+        action=action,
+        label=label,
+        help=help,
+        where=where,
+        **options,
+    )
+
+
+REGISTRY: tuple[Key, ...] = (
+    _key(
+        "kill",
+        "f9 ctrl+g",
+        "app.kill",
+        "KILL",
+        "Latch the kill switch at once: no new orders, working ones are cancelled. Never asks, any number of times.",
+        "everywhere",
+        shown="F9, ctrl+g",
+    ),
+    _key("help", "question_mark f1", "app.help", "help", "Keys of the focused pane.", "everywhere", shown="?, F1"),
+    _key(
+        "palette",
+        "colon ctrl+p",
+        "app.command_palette",
+        "menu",
+        "Every action by its name.",
+        "everywhere",
+        shown=":, ctrl+p",
+        palette=False,
+    ),
+    _key("theme", "t", "app.next_theme", "theme", "Next theme.", "everywhere"),
+    _key("screenshot", "ctrl+s", "app.picture", "screenshot", "Save the screen as SVG below results/.", "everywhere"),
+    *(
+        _key(
+            f"pane.{name}",
+            str(number),
+            f"screen.pane({number})",
+            NOUNS[name],
+            f"Go to pane {number}, {NOUNS[name]}.",
+            "work",
+        )
+        for number, name in enumerate(PANES, 1)
+    ),
+    _key("next_pane", "tab", "screen.step(1)", "next pane", "Next pane.", "work", palette=False),
+    _key("previous_pane", "shift+tab", "screen.step(-1)", "previous pane", "Previous pane.", "work", palette=False),
+    _key(
+        "filter",
+        "slash",
+        "screen.filter",
+        "filter",
+        "Show only rows that hold a text; begin with ! for those that don't.",
+        "work",
+        shown="/",
+        footer=True,
+    ),
+    _key("next_match", "n", "screen.next_match", "next", "Next row that matches, from the top after the last.", "work"),
+    _key("clear", "escape", "screen.clear", "clear", "Clear the filter, leave the zoom.", "work", shown="esc"),
+    _key(
+        "detail",
+        "enter",
+        "screen.detail",
+        "detail",
+        "All there is about the row under the cursor.",
+        "work",
+        footer=True,
+    ),
+    _key("zoom", "z", "screen.zoom", "zoom", "Show this pane alone, and back.", "work", footer=True),
+    _key("refresh", "r", "screen.refresh_now", "refresh", "Read the stores again now.", "work"),
+    _key("daily", "D", "screen.daily", "daily", "Run today's daily as a process of its own.", "work", footer=True),
+    _key("session", "s", "screen.session", "session", "What a paper or live session needs.", "work"),
+    _key(
+        "quit",
+        "q ctrl+q",
+        "app.quit",
+        "quit",
+        "Leave the workstation; commands that it started run on to their end.",
+        "work",
+        shown="q, ctrl+q",
+        footer=True,
+    ),
+    _key("down", "j down", "cursor_down", "down", "Row below.", "table", shown="j, down", palette=False),
+    _key("up", "k up", "cursor_up", "up", "Row above.", "table", shown="k, up", palette=False),
+    _key("left", "h left", "screen.beside(-1)", "left", "Pane to the left.", "table", shown="h, left", palette=False),
+    _key(
+        "right", "l right", "screen.beside(1)", "right", "Pane to the right.", "table", shown="l, right", palette=False
+    ),
+    _key("top", "g home", "scroll_top", "top", "First row.", "table", shown="g, home", palette=False),
+    _key("bottom", "G end", "scroll_bottom", "bottom", "Last row.", "table", shown="G, end", palette=False),
+    _key("page_down", "pagedown", "page_down", "page down", "A page down.", "table", palette=False),
+    _key("page_up", "pageup", "page_up", "page up", "A page up.", "table", palette=False),
+    _key("close", "escape", "screen.leave", "close", "Close without doing anything.", "modal", shown="esc"),
+    _key("update", "u", "screen.update", "update", "Fetch what is new: `tradeterm data update`.", "data", footer=True),
+    _key(
+        "validate",
+        "v",
+        "screen.validate",
+        "validate",
+        "Check every stored bar: `tradeterm data validate`.",
+        "data",
+        footer=True,
+    ),
+    _key(
+        "import",
+        "i",
+        "screen.import_file",
+        "import",
+        "Take a file of bars: `tradeterm data import FILE`.",
+        "data",
+        footer=True,
+    ),
+    _key(
+        "backtest",
+        "b",
+        "screen.backtest",
+        "backtest",
+        "Start a backtest: `tradeterm backtest run`.",
+        "runs",
+        footer=True,
+    ),
+    _key(
+        "mark",
+        "space",
+        "screen.mark",
+        "compare",
+        "Mark a run; enter then shows the marked ones side by side.",
+        "runs",
+        footer=True,
+        palette=False,
+    ),
+    _key("promote", "p", "screen.promote", "promote", "What the gate to the next stage still needs.", "board"),
+)
+
+
+def keys_of(where: str) -> tuple[Key, ...]:
+    """Return the keys of one place, in the order of the registry."""
+    return tuple(key for key in REGISTRY if key.where == where)
+
+
+def bindings(*places: Where) -> list[Binding]:
+    """Return the bindings of these places, without the kill keys, which are caught before any binding."""
+    return [
+        Binding(",".join(key.keys), key.action, key.label, show=key.footer, tooltip=key.help, id=key.id)
+        for place in places
+        for key in keys_of(place)
+        if key.id != "tradeterm.kill"
+    ]
+
+
+def markdown() -> str:
+    """Return the text of ``docs/keys.md``."""
+    parts = ["# Keys\n"]
+    for place, title in _PLACES.items():
+        found = keys_of(place)
+        if found:
+            rows = [f"| `{key.shown.replace('|', chr(92) + '|')}` | {key.help} |" for key in found]
+            parts.append("\n".join([f"## {title}\n", "| key | what it does |", "|---|---|", *rows, ""]))
+    return "\n".join(parts)

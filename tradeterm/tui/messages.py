@@ -1,0 +1,52 @@
+"""What the threads tell the app; newer news of the same thing replaces what still waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from tradeterm.tui.jobs import Job
+
+__all__ = ["JobMoved", "LatchMoved", "PollerStopped", "ViewUpdated"]
+
+
+class ViewUpdated(Message):
+    """A read model has changed, or can't be built: then ``trouble`` says why in one line."""
+
+    def __init__(self, name: str, view: Any, trouble: str | None = None) -> None:
+        super().__init__()
+        self.name, self.view, self.trouble = name, view, trouble
+
+    def can_replace(self, message: Message) -> bool:
+        """Say whether this message makes a waiting one needless."""
+        return isinstance(message, ViewUpdated) and message.name == self.name
+
+
+class LatchMoved(Message):
+    """The kill file has appeared, gone or changed; who gets this reads it again."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Say whether this message makes a waiting one needless."""
+        return isinstance(message, LatchMoved)
+
+
+class JobMoved(Message):
+    """A subprocess has made progress or ended."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self.job = job
+
+    def can_replace(self, message: Message) -> bool:
+        """Say whether this message makes a waiting one needless."""
+        return isinstance(message, JobMoved) and message.job.number == self.job.number
+
+
+class PollerStopped(Message):
+    """The poller met something it has no word for."""
+
+    def __init__(self, failure: BaseException) -> None:
+        super().__init__()
+        self.failure = failure

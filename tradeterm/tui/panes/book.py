@@ -1,0 +1,188 @@
+"""Pane 3: positions, limits, drawdown ladder and NAV of the book."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+
+from tradeterm.tui.cells import (
+    BAD,
+    DASH,
+    DIM,
+    WARN,
+    Column,
+    Row,
+    age,
+    bar,
+    fit,
+    header,
+    line,
+    money,
+    percent,
+    quantity,
+    stamp,
+    tone,
+)
+from tradeterm.tui.panes.pane import Detail, Pane
+from tradeterm.tui.widgets.chart import Chart
+from tradeterm.tui.widgets.grid import Grid
+from tradeterm.tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from textual.widget import Widget
+
+    from tradeterm.views.book import BookView, LimitUse, Position
+
+__all__ = ["BookPane"]
+
+_LIMITS = (
+    Column(name="limit", width=14),
+    Column(name="now", width=6, right=True),
+    Column(name="cap", width=6, right=True),
+    Column(name="", width=1),
+    Column(name="used", width=8, grow=True),
+)
+_LADDER = {"normal": "", "derisked": WARN, "halted": BAD}
+
+
+class BookPane(Pane):
+    """The book of the newest snapshot."""
+
+    NAME: ClassVar[str] = "book"
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column(name="asset", width=9),
+        Column(name="target", width=6, right=True),
+        Column(name="actual", width=6, right=True),
+        Column(name="delta", width=6, right=True),
+        Column(name="quantity", width=10, right=True, rank=2),
+        Column(name="mark", width=10, right=True, rank=3),
+        Column(name="by strategy", width=14, rank=1, grow=True),
+    )
+    view: BookView
+
+    def body(self) -> Iterable[Widget]:
+        """Yield positions, limits and NAV."""
+        yield Grid(self.COLUMNS)
+        yield Lines(id="limits", classes="beneath")
+        yield Chart(lambda value: f"{value:,.0f}", id="nav", classes="chart -empty")
+
+    def notes(self) -> Sequence[str]:
+        """Say whose book this is, and how old."""
+        view = self.view
+        if view.run_id is None:
+            return ("no book yet; D runs the daily, which makes one",)
+        made_up = "SAMPLE, " if view.sample else ""
+        old = f", {age(view.age_hours)} old" if view.age_hours and view.age_hours >= 24 else ""
+        return (f"{made_up}simulated: book of snapshot {view.run_id[:6]} at {stamp(view.asof_ns)}{old}",)
+
+    def rows(self) -> Sequence[Row]:
+        """One row per instrument, and cash."""
+        view = self.view
+        rows = [_row(item) for item in view.positions]
+        if view.nav and view.cash is not None:
+            share = view.cash / view.nav
+            dashes = (DASH, DASH)
+            rows.append(Row(key="cash", cells=("cash", DASH, percent(share), *dashes, DASH, money(view.cash))))
+        return rows
+
+    def fill(self) -> None:
+        """Show limits, ladder and NAV."""
+        view = self.view
+        self.query_one("#limits", Lines).show(lambda width: _beneath(view, width))
+        times, values = [point.ts_ns for point in view.history], [point.nav for point in view.history]
+        self.query_one("#nav", Chart).show(times, values if view.certified else [])
+
+    def summary(self) -> tuple[str, bool]:
+        """Say what is left unexplained, and whether a limit binds or the ladder stands."""
+        view = self.view
+        if view.run_id is None:
+            return "", False
+        binding = sum(item.binding for item in view.limits)
+        text = f"NAV {money(view.nav)}  residual {view.residual:g}" if view.residual is not None else "residual -"
+        cut = view.ladder is not None and view.ladder.state.lower() != "normal"
+        return text + (f"  {binding} binding" if binding else ""), cut or view.certified is False
+
+    def detail(self, key: str) -> Detail | None:
+        """Tell what each strategy wanted of an instrument, and what limits took."""
+        item = next((each for each in self.view.positions if each.symbol == key), None)
+        if item is None:
+            return None
+        lines = [
+            Text(f"{'quantity':<12}{quantity(item.quantity)}"),
+            Text(f"{'mark':<12}{money(item.mark)}"),
+            Text(f"{'target':<12}{percent(item.target, 2)}"),
+            Text(f"{'actual':<12}{percent(item.actual, 2)}"),
+            Text(f"{'delta':<12}{percent(item.delta, 2, sign=True)}"),
+            Text(f"{'order':<12}{quantity(item.order)} units, simulated"),
+            Text(),
+            Text("strategy                     before risk   after risk", DIM),
+        ]
+        lines += [
+            Text(f"{share.strategy:<29}{percent(share.before, 2):>11}{percent(share.after, 2):>13}")
+            for share in item.strategies
+        ] or [Text("no strategy wants it", DIM)]
+        for cut in self.view.cuts:
+            if cut.symbol in (None, key):
+                lines.append(
+                    Text(
+                        f"{cut.limit}: wanted {percent(cut.wanted)}, cap {percent(cut.cap)}, "
+                        f"headroom {percent(cut.headroom)}, passes {percent(cut.passes)}",
+                        WARN,
+                    )
+                )
+        return f"{key}, simulated", lines
+
+
+def _row(item: Position) -> Row:
+    shares = [f"{_initials(share.strategy)} {percent(share.after)}" for share in item.strategies]
+    return Row(
+        key=item.symbol,
+        cells=(
+            item.symbol,
+            percent(item.target),
+            percent(item.actual),
+            Text(percent(item.delta, sign=True), tone(item.delta if item.delta and abs(item.delta) >= 5e-4 else None)),
+            quantity(item.quantity),
+            money(item.mark),
+            "  ".join(shares) or DASH,
+        ),
+    )
+
+
+def _initials(name: str) -> str:
+    """Shorten a strategy's name to its capitals: ``EquityTrendModel_v1`` becomes ``ETM1``."""
+    short = "".join(letter for letter in name if letter.isupper() or letter.isdigit())
+    return short if len(short) > 1 else name[:6]
+
+
+def _beneath(view: BookView, width: int) -> list[Text]:
+    if view.run_id is None:
+        return []
+    fitted = fit(_LIMITS, width)
+    used = fitted[-1][2]
+    lines = [Text(), header(fitted), *(line(fitted, _limit(item, used)) for item in view.limits)]
+    if view.ladder is not None:
+        ladder = view.ladder
+        state = ladder.state.lower()
+        words = f"  (cut at {percent(ladder.derisk_at, 0)}, flat at {percent(ladder.halt_at, 0)})"
+        lines.append(
+            Text.assemble(
+                "drawdown ",
+                percent(ladder.drawdown),
+                "  ",
+                (state.upper(), _LADDER.get(state, "bold")),
+                (words, DIM),
+            )
+        )
+    if view.certified is False:
+        lines.append(Text("! certificate failed: no NAV history is shown", BAD))
+    return lines
+
+
+def _limit(item: LimitUse, width: int) -> tuple[str | Text, ...]:
+    share = item.now / item.cap if item.now is not None and item.cap else None
+    flag = Text("!", WARN) if item.binding else Text(" ")
+    return (item.name, percent(item.now), percent(item.cap), flag, bar(share, width))
