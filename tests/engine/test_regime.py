@@ -218,9 +218,11 @@ def test_nothing_configured_is_unknown_everywhere() -> None:
     assert found.age_ns == (0,) * 4
 
 
-def test_macro_is_as_late_as_its_latest_series() -> None:
+@pytest.mark.parametrize(("activity_due", "slope_due"), [(30, 2), (2, 30)])
+def test_macro_is_as_late_as_its_latest_series(activity_due: int, slope_due: int) -> None:
     inputs = RegimeInputs(
-        activity=series([52.0], known=[DAY], due=[30 * DAY]), slope=series([0.5], known=[DAY], due=[2 * DAY])
+        activity=series([52.0], known=[DAY], due=[activity_due * DAY]),
+        slope=series([0.5], known=[DAY], due=[slope_due * DAY]),
     )
     assert now(inputs, at=3 * DAY).age_ns[3] == DAY
 
