@@ -1,0 +1,102 @@
+"""Imported bars into stored ones: new stamps are added, changed values are restatements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tradeterm.core.market import Bars
+
+if TYPE_CHECKING:
+    from tradeterm.core.types import BoolArray
+
+__all__ = ["CELLS", "Merged", "Restatement", "merge_bars", "merge_observations", "picked", "stacked"]
+
+CELLS = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restatement:
+    """A stored bar whose values another file tells differently; before and after are open, high, low, close, volume."""
+
+    ts_ns: int
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+
+
+class Merged(NamedTuple):
+    """Bars after a merge, how many rows are new, and which were told differently."""
+
+    bars: Bars
+    added: int
+    restated: tuple[Restatement, ...]
+
+
+def merge_bars(stored: Bars | None, new: Bars) -> Merged:
+    """Put ``new`` over ``stored``: by ``ts``, the new values stand."""
+    if stored is None:
+        return Merged(new, len(new), ())
+    both, changed, position = _overlap(stored, new)
+    rows = np.flatnonzero(both)[changed]
+    restated = _restatements(stored, position[rows], new, rows)
+    kept = ~np.isin(stored.ts, new.ts)
+    return Merged(stacked(picked(stored, kept), new), int(np.count_nonzero(~both)), restated)
+
+
+def merge_observations(stored: Bars | None, new: Bars, now_ns: int) -> Merged:
+    """Put observations beside stored ones: a changed value is a further row, known from now on."""
+    if stored is None:
+        return Merged(new, len(new), ())
+    # Of the vintages of a period, the newest is what a file is compared with.
+    order = np.lexsort((stored.known_at, stored.ts))
+    last = np.append(np.diff(stored.ts[order]) != 0, True)
+    newest = picked(stored, order[last])
+    both, changed, position = _overlap(newest, new)
+    rows = np.flatnonzero(both)[changed]
+    restated = _restatements(newest, position[rows], new, rows)
+    added = picked(new, ~both)
+    revised = picked(new, rows)
+    revised = Bars(
+        ts=revised.ts,
+        known_at=np.maximum(revised.known_at, now_ns),
+        **{name: getattr(revised, name) for name in CELLS},
+    )
+    bars = stacked(stacked(stored, added), revised)
+    return Merged(bars, len(added) + len(revised), restated)
+
+
+def picked(bars: Bars, rows: BoolArray | Any) -> Bars:
+    """Rows of bars without H4 parts."""
+    cells: dict[str, Any] = {name: getattr(bars, name)[rows] for name in (*CELLS, "ts", "known_at")}
+    return Bars(**cells)
+
+
+def stacked(one: Bars, other: Bars) -> Bars:
+    """Both, sorted by ``ts``, then ``known_at``."""
+    cells: dict[str, Any] = {
+        name: np.concatenate((getattr(one, name), getattr(other, name))) for name in (*CELLS, "ts", "known_at")
+    }
+    return picked(Bars(**cells), np.lexsort((cells["known_at"], cells["ts"])))
+
+
+def _overlap(stored: Bars, new: Bars) -> tuple[BoolArray, BoolArray, Any]:
+    """Which new rows are stored, which of those differ, and where each would stand."""
+    position = np.minimum(np.searchsorted(stored.ts, new.ts), max(len(stored) - 1, 0))
+    both = (stored.ts[position] == new.ts) if len(stored) else np.zeros(len(new), dtype=np.bool_)
+    differs = np.zeros(int(np.count_nonzero(both)), dtype=np.bool_)
+    for name in CELLS:
+        before, after = getattr(stored, name)[position[both]], getattr(new, name)[both]
+        differs |= (before != after) & ~(np.isnan(before) & np.isnan(after))
+    return both, differs, position
+
+
+def _restatements(stored: Bars, positions: Any, new: Bars, rows: Any) -> tuple[Restatement, ...]:
+    def values(bars: Bars, row: int) -> tuple[float, ...]:
+        return tuple(float(getattr(bars, name)[row]) for name in CELLS)
+
+    return tuple(
+        Restatement(ts_ns=int(new.ts[row]), before=values(stored, position), after=values(new, row))
+        for position, row in zip(positions, rows, strict=True)
+    )
