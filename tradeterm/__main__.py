@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tradeterm.config.settings import Settings
+    from tradeterm.config.workspace import Workspace
 
 __all__ = ["main"]
 
@@ -16,7 +21,14 @@ def main() -> None:
         sys.exit(killcommand.run(arguments[1:]))
     from tradeterm.cli.diagnostics import run
 
-    sys.exit(run(arguments))
+    sys.exit(run(arguments, workstation=_workstation))
+
+
+def _workstation(workspace: Workspace, settings: Settings) -> int:
+    # Textual takes 200 ms to import, and no command needs it.
+    from tradeterm.tui.app import run
+
+    return run(workspace, settings)
 
 
 if __name__ == "__main__":

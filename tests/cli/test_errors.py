@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tradeterm.cli import diagnostics
+from tradeterm.config.settings import Settings
+from tradeterm.config.workspace import Workspace
 from tradeterm.core.errors import (
     CertificateFailed,
     GateRefused,
@@ -68,7 +70,7 @@ class _Raising:
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    def make_context(self, *_: object) -> object:
+    def make_context(self, *_: object, **__: object) -> object:
         raise self.error
 
 
@@ -174,3 +176,18 @@ def test_json_and_global_options_may_stand_anywhere() -> None:
     document = json.loads(after.stdout)
     assert document["values"] == {"system.fill": "next_open"}
     assert after.stdout.count("\n") == 1
+
+
+def test_a_line_without_a_command_opens_the_workstation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    opened: list[tuple[Path, str]] = []
+
+    def workstation(workspace: Workspace, settings: Settings) -> int:
+        opened.append((workspace.root, settings.profile))
+        return 7
+
+    assert diagnostics.run(["--workspace", str(ROOT), "--profile", "live"], workstation=workstation) == 7
+    assert opened == [(ROOT, "live")]

@@ -51,7 +51,9 @@ class RootGroup(Group):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take out the global options before the rest is parsed."""
+        workstation = ctx.obj
         ctx.obj, rest = split_globals(args)
+        ctx.obj.workstation = workstation
         return super().parse_args(ctx, rest)
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -102,7 +104,6 @@ def _workstation(context: typer.Context) -> None:
     if not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise UsageError("the workstation needs a terminal; use a command, see `tradeterm --help`")
     invocation = invocation_of(context)
-    workspace, settings = invocation.workspace(), invocation.settings()
-    from tradeterm.tui.app import run
-
-    run(workspace, settings)
+    if invocation.workstation is None:
+        raise UsageError("the workstation isn't part of this installation; use a command, see `tradeterm --help`")
+    raise typer.Exit(invocation.workstation(invocation.workspace(), invocation.settings()))

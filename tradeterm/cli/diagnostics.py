@@ -26,6 +26,7 @@ from tradeterm.core.errors import TradetermError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tradeterm.cli.invocation import Workstation
     from tradeterm.config.scrub import Scrubber
 
 __all__ = ["BROKEN_PIPE", "INTERRUPTED", "run"]
@@ -35,8 +36,11 @@ BROKEN_PIPE = 141
 _DONE, _FAILED, _USAGE = 0, 1, 2
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code; every failure is one line on stderr."""
+def run(arguments: Sequence[str], *, workstation: Workstation | None = None) -> int:
+    """Run one command line and return its exit code; every failure is one line on stderr.
+
+    workstation : what a line without a command opens
+    """
     import typer
     from typer.exceptions import TyperException
 
@@ -44,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
 
     try:
         command = typer.main.get_command(app)
-        with command.make_context("tradeterm", list(arguments)) as context:
+        with command.make_context("tradeterm", list(arguments), obj=workstation) as context:
             command.invoke(context)
         sys.stdout.flush()
     except typer.Exit as ended:
@@ -72,7 +76,7 @@ def _report(text: str, code: int) -> int:
 
 def _usage(error: Exception) -> str:
     context = getattr(error, "ctx", None)
-    told = getattr(error, "format_message", error.__str__)().strip()
+    told = getattr(error, "format_message", error.__str__)().strip().replace("Value error, ", "")
     command = context.command_path if context is not None else "tradeterm"
     if type(error).__name__ == "NoArgsIsHelpError":
         told = "no command was given"

@@ -12,13 +12,16 @@ from tradeterm.cli.output import Output
 from tradeterm.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import typer
 
     from tradeterm.config.settings import Settings
     from tradeterm.config.workspace import Workspace
     from tradeterm.store.ledger import Ledger
+
+    # Opens the other face and returns its exit code; handed in, as no face imports another.
+    Workstation = Callable[[Workspace, Settings], int]
 
 __all__ = ["GLOBAL_OPTIONS", "Invocation", "invocation_of", "split_globals"]
 
@@ -44,6 +47,7 @@ class Invocation:
     sets: list[str] = field(default_factory=list)
     json: bool = False
     verbose: bool = False
+    workstation: Workstation | None = None
     _workspace: Workspace | None = None
     _settings: Settings | None = None
 

@@ -13,6 +13,7 @@ from tradeterm.core.time import iso
 
 if TYPE_CHECKING:
     from tradeterm.cli.output import Page
+    from tradeterm.config.settings import Settings
 
 __all__ = ["app"]
 
@@ -36,7 +37,7 @@ def daily(
         result = run_daily(settings, ledger, asof_ns=asof_ns, seed=None if seed < 0 else seed, progress=report)
 
     def show(page: Page) -> None:
-        page.title(f"daily {iso(result.asof_ns)}  {result.profile.upper()}  id {result.daily_id}")
+        page.title(f"daily {iso(result.asof_ns)}  {_bars_of(settings)}  id {result.daily_id}")
         if result.killed is not None:
             page.line(f"KILLED at {result.killed.at} by {result.killed.by}: predicts and reports, trades nothing")
         steps = [
@@ -72,6 +73,13 @@ def daily(
     invocation.out.result(document, show, next_command=result.next_command)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
+
+
+def _bars_of(settings: Settings) -> str:
+    """SAMPLE wherever bars are made up, whatever the profile is called; else what was chosen."""
+    if any(entry.source == "sample" for entry in settings.config.universe.instruments):
+        return "SAMPLE"
+    return settings.experiment or f"profile {settings.profile}"
 
 
 def _outputs(outputs: object) -> str:

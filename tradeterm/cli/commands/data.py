@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
 from tradeterm.cli.progress import progress
-from tradeterm.core.errors import StaleData
+from tradeterm.core.errors import StaleData, UsageError
 from tradeterm.core.time import iso
 
 if TYPE_CHECKING:
     from tradeterm.cli.output import Page
+    from tradeterm.config.settings import Settings
+    from tradeterm.data.importing import ImportReport
+    from tradeterm.store.ledger import Ledger
 
 __all__ = ["app"]
+
+_SHOWN_LINES = 5
+_SHOWN_FINDINGS = 40
 
 app = group("Bars: update, import, status, validate.")
 
@@ -88,5 +95,160 @@ def status(context: typer.Context) -> None:
         page.table(columns, rows)
         page.line(f"{view.ok} ok, {view.late} late, {view.bad} missing or unreadable", style="dim")
 
-    follow = "tradeterm data update" if view.late or view.bad else "tradeterm data validate"
+    follow = "tradeterm data validate"
+    if view.late or view.bad:
+        sources = {entry.source for entry in settings.config.universe.instruments}
+        follow = "tradeterm data update" if "sample" in sources else "tradeterm data import FILE"
     invocation.out.result(view.to_json(), show, next_command=follow)
+
+
+@app.command()
+def validate(
+    context: typer.Context,
+    asof: Annotated[str, typer.Option("--asof", help="Date, instant or today: judge what is known by then.")] = "today",
+) -> None:
+    """Judge the stored bars by named rules; ends with exit code 4 when one can't be right."""
+    from tradeterm.data.validate import ValidationRules
+    from tradeterm.data.validate import validate as judge
+    from tradeterm.store.bars import BarStore
+    from tradeterm.views.base import plain
+
+    invocation = invocation_of(context)
+    settings = invocation.settings()
+    thresholds = settings.config.system.validation
+    rules = ValidationRules(
+        gap_bars=thresholds.gap_bars, spike_mads=thresholds.spike_mads, spike_window=thresholds.spike_window
+    )
+    found = judge(BarStore(settings.workspace.data), rules, invocation.instant(asof))
+    counts = {severity: sum(item.severity == severity for item in found) for severity in ("error", "warning", "info")}
+
+    def show(page: Page) -> None:
+        # What is known to happen is told on request; the rest is what a person should look at, gravest first.
+        shown = [item for item in found if invocation.verbose or item.severity != "info"]
+        shown.sort(key=lambda item: item.severity != "error")
+        rows = [
+            (
+                item.severity,
+                item.symbol,
+                item.timeframe,
+                iso(item.ts_ns) if item.ts_ns >= 0 else None,
+                item.rule,
+                item.detail,
+            )
+            for item in shown[:_SHOWN_FINDINGS]
+        ]
+        page.table(("", "symbol", "bars", "bar", "rule", "detail"), rows)
+        if len(shown) > len(rows):
+            page.line(f"and {len(shown) - len(rows)} more: tradeterm data validate --json")
+        page.line(", ".join(f"{count} {severity}" for severity, count in counts.items()), style="dim")
+
+    findings = [plain(item) | ({"ts": None} if item.ts_ns < 0 else {}) for item in found]
+    document = {"schema": "tradeterm.validate.v1", "counts": counts, "findings": findings}
+    invocation.out.result(document, show, next_command="tradeterm data status")
+    if counts["error"]:
+        raise typer.Exit(StaleData.exit_code)
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV, CSV.gz or Parquet file with a row per bar.")],
+    symbol: Annotated[str, typer.Option("--symbol", help="Name it gets, such as SPY, BTC/USDT or T10Y2Y.")],
+    timeframe: Annotated[
+        Literal["1m", "5m", "15m", "30m", "1h", "daily", "monthly"],
+        typer.Option("--timeframe", help="Length of a bar."),
+    ],
+    asset_class: Annotated[
+        Literal["equity", "crypto", "macro"] | None,
+        typer.Option("--asset-class", help="What it is; nothing = as the universe says."),
+    ] = None,
+    tz: Annotated[str, typer.Option("--tz", help="Time zone of stamps that carry no offset.")] = "UTC",
+    label: Annotated[
+        Literal["open", "close"], typer.Option("--label", help="Whether a stamp is the open or the close of its bar.")
+    ] = "open",
+    adjustment: Annotated[
+        Literal["none", "split", "all"], typer.Option("--adjustment", help="What the prices are adjusted for.")
+    ] = "none",
+) -> None:
+    """Bring your own file into the store; bad rows are named and kept in quarantine, the rest goes in."""
+    invocation = invocation_of(context)
+    settings = invocation.settings()
+    from tradeterm.core.market import AssetClass, Timeframe
+    from tradeterm.data.importing import import_file
+    from tradeterm.research.plan import publication_rules
+    from tradeterm.store.bars import BarStore
+
+    kind, calendar = _listed(settings, symbol, asset_class)
+    now_ns = time.time_ns()
+    with invocation.logged("import"), invocation.ledger() as ledger:
+        done = import_file(
+            BarStore(settings.workspace.data),
+            Path(file),
+            symbol=symbol,
+            asset_class=AssetClass(kind),
+            timeframe=Timeframe(timeframe),
+            tz=tz,
+            label=label,
+            calendar=calendar,
+            now_ns=now_ns,
+            adjustment=adjustment,
+            publication=publication_rules(settings.config).get(symbol),
+        )
+        _record_restatements(ledger, done, Path(file).name, now_ns)
+    counted = ("rows_in", "stored", "added", "left_out", "unfinished", "blank", "repeated", "sorted_here")
+
+    def show(page: Page) -> None:
+        page.title(f"{done.key}: {done.added} bars added, {iso(done.first_ns)} to {iso(done.last_ns)}")
+        page.pairs({name: getattr(done, name) for name in counted} | {"restated": len(done.restated)})
+        for rule, lines in done.quarantined.items():
+            some = ", ".join(map(str, lines[:_SHOWN_LINES])) + (", ..." if len(lines) > _SHOWN_LINES else "")
+            page.line(f"quarantined {len(lines)} of {symbol} {timeframe} by {rule}: line {some}")
+        page.line(f"derived: {', '.join(map(str, done.derived)) or 'nothing'}")
+        if done.replaced:
+            page.line(f"made-up bars gave way: {', '.join(done.replaced)}")
+
+    document: dict[str, Any] = {name: getattr(done, name) for name in counted}
+    document |= {
+        "schema": "tradeterm.import.v1",
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "file": file,
+        "first": iso(done.first_ns),
+        "last": iso(done.last_ns),
+        "restated": len(done.restated),
+        "quarantined": {rule: list(lines) for rule, lines in done.quarantined.items()},
+        "derived": [str(key) for key in done.derived],
+        "replaced": list(done.replaced),
+    }
+    invocation.out.result(document, show, next_command="tradeterm data status")
+
+
+def _listed(settings: Settings, symbol: str, asset_class: str | None) -> tuple[str, str]:
+    """Asset class and calendar: as asked, else as the universe lists the symbol."""
+    entry = next((item for item in settings.config.universe.instruments if item.symbol == symbol), None)
+    kind = asset_class or (entry.asset_class if entry is not None else None)
+    if kind is None:
+        raise UsageError(f"{symbol} is not in universe.instruments; say what it is with --asset-class")
+    if entry is not None and entry.asset_class == kind:
+        return kind, entry.calendar
+    return kind, "24/7" if kind == "crypto" else "XNYS"
+
+
+def _record_restatements(ledger: Ledger, done: ImportReport, file: str, now_ns: int) -> None:
+    name, found_at = f"{done.key.symbol}|{done.key.timeframe.value}", iso(now_ns)
+    ledger.append_many(
+        (
+            "restatement",
+            f"{name}|{iso(item.ts_ns)}|{found_at}",
+            {
+                "symbol": done.key.symbol,
+                "timeframe": done.key.timeframe.value,
+                "ts": iso(item.ts_ns),
+                "found_at": found_at,
+                "file": file,
+                "before": list(item.before),
+                "after": list(item.after),
+            },
+        )
+        for item in done.restated
+    )

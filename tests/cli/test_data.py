@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tradeterm.cli.commands.init import write_workspace
+from tradeterm.cli.diagnostics import run
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def tradeterm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    write_workspace(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name in ("TRADETERM_WORKSPACE", "TRADETERM_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def called(*words: str) -> tuple[int, str, str]:
+        code = run(words)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return called
+
+
+def hourly(close_of_the_first: float = 101.5) -> str:
+    # Four hours of one day, the third with a high below its close.
+    return (
+        "time,open,high,low,close,volume\n"
+        f"2024-03-01T00:00:00Z,100,102,99,{close_of_the_first},10\n"
+        "2024-03-01T01:00:00Z,101,103,100,102,11\n"
+        "2024-03-01T02:00:00Z,102,102,101,104,12\n"
+        "2024-03-01T03:00:00Z,102,104,101,103,13\n"
+    )
+
+
+def imported(tradeterm: Run, *words: str) -> dict[str, Any]:
+    code, out, err = tradeterm(
+        "data", "import", "own.csv", "--symbol", "BTC/USDT", "--timeframe", "1h", *words, "--json"
+    )
+    assert code == 0, err
+    loaded: dict[str, Any] = json.loads(out)
+    return loaded
+
+
+def test_a_file_goes_in_and_its_bad_row_is_named(tradeterm: Run) -> None:
+    Path("own.csv").write_text(hourly())
+    code, out, _ = tradeterm("data", "import", "own.csv", "--symbol", "BTC/USDT", "--timeframe", "1h")
+    assert code == 0
+    assert "quarantined 1 of BTC/USDT 1h by ohlc-consistency: line 4" in out
+    again = imported(tradeterm)
+    assert (again["added"], again["rows_in"], again["quarantined"]) == (0, 4, {"ohlc-consistency": [4]})
+    _, status, _ = tradeterm("data", "status", "--json")
+    row = next(
+        item for item in json.loads(status)["series"] if item["symbol"] == "BTC/USDT" and item["timeframe"] == "1h"
+    )
+    assert (row["rows"], row["source"], row["sample"]) == (3, "import:own.csv", False)
+
+
+def test_a_changed_bar_is_recorded_as_a_restatement(tradeterm: Run) -> None:
+    Path("own.csv").write_text(hourly())
+    assert imported(tradeterm)["restated"] == 0
+    Path("own.csv").write_text(hourly(close_of_the_first=100.5))
+    assert imported(tradeterm)["restated"] == 1
+    _, out, _ = tradeterm("sql", "select payload from facts where kind = 'restatement'", "--json")
+    (fact,) = json.loads(out)["rows"]
+    recorded = json.loads(fact[0]) if isinstance(fact[0], str) else fact[0]
+    assert (recorded["symbol"], recorded["ts"], recorded["file"]) == ("BTC/USDT", "2024-03-01T00:00:00Z", "own.csv")
+    assert (recorded["before"][3], recorded["after"][3]) == (101.5, 100.5)
+
+
+def test_a_file_without_bars_is_refused_in_one_line(tradeterm: Run) -> None:
+    Path("own.csv").write_text("name,age\nada,36\n")
+    code, out, err = tradeterm("data", "import", "own.csv", "--symbol", "SPY", "--timeframe", "1h")
+    assert (code, out) == (1, "")
+    assert "nothing was changed" in err
+    assert err.count("\n") == 1
+
+
+def test_a_missing_file_is_one_line(tradeterm: Run) -> None:
+    code, out, err = tradeterm("data", "import", "nowhere.csv", "--symbol", "SPY", "--timeframe", "1h")
+    assert (code, out) == (1, "")
+    assert "nowhere.csv" in err
+    assert "unexpected" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ["--symbol", "XYZ", "--timeframe", "1h"],
+            "XYZ is not in universe.instruments; say what it is with --asset-class",
+        ),
+        (["--symbol", "SPY", "--timeframe", "2h"], "'2h' is not one of '1m', '5m'"),
+        (["--symbol", "SPY"], "Missing option '--timeframe'"),
+        (["--symbol", "CPI", "--timeframe", "monthly", "--asset-class", "macro"], "universe.publication"),
+    ],
+)
+def test_what_is_missing_is_asked_for_in_one_line(tradeterm: Run, words: list[str], expected: str) -> None:
+    Path("own.csv").write_text(hourly())
+    code, _, err = tradeterm("data", "import", "own.csv", *words)
+    assert code == 2
+    assert expected in err
+    assert err.count("\n") == 1
+
+
+def test_validate_judges_what_is_stored_and_fails_on_a_damaged_file(tradeterm: Run) -> None:
+    Path("own.csv").write_text(hourly())
+    imported(tradeterm)
+    code, out, _ = tradeterm("data", "validate", "--json")
+    assert code == 0
+    assert json.loads(out)["counts"]["error"] == 0
+    Path("data/crypto/BTC-USDT_1h.parquet").write_bytes(b"PAR1 and nothing else")
+    code, out, _ = tradeterm("data", "validate", "--json")
+    assert code == 4
+    (finding,) = [item for item in json.loads(out)["findings"] if item["severity"] == "error"]
+    assert (finding["symbol"], finding["rule"], finding["ts"]) == ("BTC/USDT", "unreadable", None)
+    assert tradeterm("data", "validate")[0] == 4
