@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tradeterm.config.kernels import use_kernel_cache
@@ -17,3 +19,22 @@ use_kernel_cache(cache=Path(tempfile.gettempdir()) / f"tradeterm-tests-{getpass.
 # The first example of a process may compile kernels: how long it took says nothing.
 settings.register_profile("tradeterm", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 settings.load_profile("tradeterm")
+
+# Helpers of several rooms lie beside the rooms.
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def stocked_bench(tmp_path_factory):  # type: ignore[no-untyped-def]  # imported late, after the kernel folder is named
+    """Sample bars up to June 2024, made once per process; tests copy it and never write into it."""
+    from desks import stocked
+
+    return stocked(tmp_path_factory.mktemp("stocked") / "workspace")
+
+
+@pytest.fixture
+def bench(stocked_bench, tmp_path):  # type: ignore[no-untyped-def]  # as above
+    """A workspace of the test's own, with sample bars."""
+    from desks import copied
+
+    return copied(stocked_bench, tmp_path / "workspace")

@@ -1,0 +1,52 @@
+"""Run a daily that is killed by SIGKILL at the n-th point where it has written, or is about to write, something.
+
+python dying_daily.py ROOT ASOF N    (N = 0: count the points, print them, and live)
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import conftest  # noqa: F401  (names the kernel folder before numba is imported)
+from desks import Bench, settings_of
+
+from tradeterm.core.time import from_iso
+from tradeterm.daily import run_daily
+from tradeterm.store.ledger import Ledger
+
+points = 0
+fatal = int(sys.argv[3])
+
+
+def point() -> None:
+    global points
+    points += 1
+    if points == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        point()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            point()
+
+    return wrapped
+
+
+for module, name in ((os, "replace"), (os, "rename"), (os, "fsync"), (Ledger, "append_many")):
+    setattr(module, name, deadly(getattr(module, name)))
+
+bench = Bench(settings_of(Path(sys.argv[1])))
+with bench.ledger() as ledger:
+    run_daily(bench.settings, ledger, asof_ns=from_iso(sys.argv[2]))
+print(points)

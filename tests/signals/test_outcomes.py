@@ -1,0 +1,67 @@
+"""Outcomes on bars made by hand: ten daily opens at 100, 101, … 109, known a day after they open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tradeterm.core.time import DAY_NS, from_iso, iso
+from tradeterm.engine.outcomes import OwnFills
+from tradeterm.signals.outcomes import realise
+
+START = from_iso("2024-01-01")
+BARS = OwnFills(
+    fill_open=100.0 + np.arange(10),
+    fill_at=START + DAY_NS * np.arange(10),
+    known_at=START + DAY_NS * np.arange(1, 11),
+)
+LATER = START + 365 * DAY_NS
+
+
+def signal(**changes: Any) -> dict[str, Any]:
+    given = {
+        "ts": iso(START + DAY_NS),
+        "symbol": "SPY",
+        "timeframe": "daily",
+        "horizon": 3,
+        "side": "long",
+        "cost": 0.001,
+    }
+    return given | changes
+
+
+def test_a_long_signal_earns_the_way_between_two_opens_less_the_costs_of_both() -> None:
+    found = realise(signal(), "key", lambda symbol, timeframe: BARS, asof_ns=LATER)
+    assert found is not None
+    assert (found.entry_price, found.exit_price) == (101.0, 104.0)
+    assert (found.entry_ns, found.exit_ns) == (START + DAY_NS, START + 4 * DAY_NS)
+    assert found.gross == pytest.approx(104 / 101 - 1)
+    assert found.net == pytest.approx(104 / 101 - 1 - 0.001 * (1 + 104 / 101))
+    assert found.hit is True
+    assert found.signal_key == "key"
+
+
+def test_a_short_signal_loses_what_a_long_one_gains() -> None:
+    found = realise(signal(side="short"), "key", lambda symbol, timeframe: BARS, asof_ns=LATER)
+    assert found is not None
+    assert found.gross == pytest.approx(1 - 104 / 101)
+    assert found.hit is False
+
+
+def test_a_flat_signal_neither_hits_nor_misses() -> None:
+    found = realise(signal(side="flat"), "key", lambda symbol, timeframe: BARS, asof_ns=LATER)
+    assert found is not None
+    assert found.hit is None
+    assert found.gross == pytest.approx(104 / 101 - 1)
+
+
+@pytest.mark.parametrize(("days", "there"), [(4, False), (5, True)])
+def test_it_matures_when_the_bar_with_the_exit_price_is_known(days: int, there: bool) -> None:
+    found = realise(signal(), "key", lambda symbol, timeframe: BARS, asof_ns=START + days * DAY_NS)
+    assert (found is not None) is there
+
+
+def test_a_horizon_beyond_the_last_bar_has_not_matured() -> None:
+    assert realise(signal(horizon=9), "key", lambda symbol, timeframe: BARS, asof_ns=LATER) is None

@@ -1,0 +1,104 @@
+"""Signals of rules: the side of tonight's weights, with odds that a plain loop over the stored bars gives too."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from desks import STOCKED, Bench
+
+from tradeterm.core.market import AssetClass, BarKey, Instrument, Timeframe
+from tradeterm.core.signals import Side, Signal
+from tradeterm.core.time import DAY_NS, iso
+from tradeterm.research.backtest import Prepared, prepare
+from tradeterm.research.desk import instruments
+from tradeterm.signals.own_bars import read_own_bars
+from tradeterm.signals.predict import predict
+from tradeterm.store.bars import BarStore
+
+
+def predicted(bench: Bench, prepared: Prepared) -> list[Signal]:
+    store = BarStore(bench.workspace.data)
+    by_symbol = {item.symbol: item for item in instruments(bench.settings.config)}
+    return predict(
+        prepared.run,
+        lambda symbol, timeframe: read_own_bars(store, by_symbol[symbol], timeframe),
+        config_hashes=dict.fromkeys(prepared.run.spec.names, "c0ffee"),
+        run_id="test",
+    )
+
+
+def test_there_is_one_signal_per_strategy_and_symbol_of_its_universe(bench: Bench) -> None:
+    found = predicted(bench, prepare(bench.settings, end_ns=STOCKED))
+    assert [(item.model_version.split("_")[0], item.symbol) for item in found] == [
+        ("EquityTrendModel", "SPY"),
+        ("EquityTrendModel", "QQQ"),
+        ("IndexMeanReversionModel", "SPY"),
+        ("IndexMeanReversionModel", "QQQ"),
+        ("CryptoMomentumModel", "BTC/USDT"),
+        ("CryptoMomentumModel", "ETH/USDT"),
+    ]
+    assert {item.ts_ns for item in found} == {STOCKED}
+
+
+def test_flat_signals_have_no_odds_and_others_have_odds_inside_the_unit_interval(bench: Bench) -> None:
+    found = [
+        item
+        for days in (0, 20, 45, 70, 110, 150)
+        for item in predicted(bench, prepare(bench.settings, end_ns=STOCKED - days * DAY_NS))
+    ]
+    assert {item.side for item in found} >= {Side.LONG, Side.FLAT}
+    for item in found:
+        if item.side is Side.FLAT:
+            assert (item.prob, item.ev, item.sample) == (None, None, 0)
+        elif item.sample:
+            assert item.prob is not None
+            assert 0.0 < item.prob < 1.0
+            assert item.ev is not None
+            assert math.isfinite(item.ev)
+
+
+def test_odds_equal_a_plain_loop_over_the_daily_bars(bench: Bench) -> None:
+    """Written from the definition: enter at the first daily open at or after the decision, leave h opens later."""
+    for days in (0, 30, 60, 90, 120):
+        prepared = prepare(bench.settings, end_ns=STOCKED - days * DAY_NS)
+        chosen = [item for item in predicted(bench, prepared) if item.timeframe == "daily" and item.side is Side.LONG]
+        if chosen:
+            break
+    signal = chosen[0]
+    member = prepared.run.spec.names.index(signal.model_version.split("@")[0])
+    column = prepared.run.panel.column(signal.symbol)
+    asset_class = AssetClass.EQUITY if signal.symbol in ("SPY", "QQQ") else AssetClass.CRYPTO
+    bars = BarStore(bench.workspace.data).read(BarKey(asset_class, signal.symbol, Timeframe.DAILY))
+    opens = [
+        (int(at), float(price), int(known)) for at, price, known in zip(bars.ts, bars.open, bars.known_at, strict=True)
+    ]
+    opens = [item for item in opens if item[2] <= signal.ts_ns]
+    hits, nets = 0, []
+    for row, time_ns in enumerate(prepared.run.times[:-1].tolist()):
+        newest = int(prepared.run.panel.daily_row[prepared.run.first_row + row, column])
+        before = int(prepared.run.panel.daily_row[prepared.run.first_row + row - 1, column]) if row else -1
+        if newest == before or prepared.run.weights[row, member, column] <= 0.0:
+            continue
+        later = [item for item in opens if item[0] >= time_ns]
+        if len(later) > signal.horizon:
+            ratio = later[signal.horizon][1] / later[0][1]
+            nets.append(ratio - 1.0 - signal.cost * (1.0 + ratio))
+            hits += nets[-1] > 0.0
+    assert signal.sample == len(nets) > 10
+    assert signal.prob == pytest.approx((hits + 1) / (len(nets) + 2), abs=1e-15)
+    assert signal.ev == pytest.approx(float(np.mean(nets)), abs=1e-12)
+
+
+def test_an_h4_row_counts_by_the_first_source_bar_that_opens_in_it(bench: Bench) -> None:
+    spy = Instrument(symbol="SPY", asset_class=AssetClass.EQUITY, calendar="XNYS")
+    store = BarStore(bench.workspace.data)
+    bars = read_own_bars(store, spy, "h4")
+    hourly = store.read(BarKey(AssetClass.EQUITY, "SPY", Timeframe.H1))
+    price_at = dict(zip(hourly.ts.tolist(), hourly.open.tolist(), strict=True))
+    assert len(bars.fill_at) > 1000
+    for at, price in zip(bars.fill_at.tolist(), bars.fill_open.tolist(), strict=True):
+        assert price_at[at] == price
+    assert (bars.known_at > bars.fill_at).all()
+    assert "13:30:00Z" in {iso(at)[11:] for at in bars.fill_at.tolist()}

@@ -1,0 +1,189 @@
+"""The daily run: the whole flow, once; what was killed ends in the same state; what is done is not done twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from desks import STOCKED, Bench, copied
+
+from tradeterm import killfile
+from tradeterm.core.errors import FactConflict, LockHeld
+from tradeterm.core.time import DAY_NS, iso
+from tradeterm.daily import STEPS, DailyResult, run_daily
+from tradeterm.store.bars import BarStore
+from tradeterm.store.ledger import Ledger
+from tradeterm.store.locks import file_lock
+
+ASOF = STOCKED + 7 * DAY_NS
+SCRIPT = Path(__file__).parent / "fault" / "dying_daily.py"
+
+
+def daily(bench: Bench, *, asof_ns: int = ASOF, seed: int | None = None) -> DailyResult:
+    with bench.ledger() as ledger:
+        return run_daily(bench.settings, ledger, asof_ns=asof_ns, seed=seed)
+
+
+def files(bench: Bench) -> dict[str, bytes]:
+    """What lies in the workspace, apart from logs, locks, caches and SQLite's own files."""
+    found = {}
+    for part in ("data", "results"):
+        for path in sorted((bench.root / part).rglob("*")):
+            inside = path.relative_to(bench.root).as_posix()
+            if path.is_file() and "logs/" not in inside and "ledger" not in path.name and "lock" not in path.name:
+                found[inside] = path.read_bytes()
+    return {name: content for name, content in found.items() if not name.endswith(".index.json")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(stocked_bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
+    bench = copied(stocked_bench, tmp_path_factory.mktemp("undisturbed") / "workspace")
+    daily(bench)
+    return bench.facts(), files(bench)
+
+
+def test_the_whole_flow_runs_and_records_each_step(bench: Bench) -> None:
+    result = daily(bench)
+    assert [step.name for step in result.steps] == list(STEPS)
+    assert [step.status for step in result.steps] == ["done", "skipped", "done", "done", "done", "done"]
+    assert result.exit_code == 0
+    with bench.ledger() as ledger:
+        assert [fact.payload["step"] for fact in ledger.facts("step")] == list(STEPS)
+        assert len(ledger.facts("signal")) == 6
+        assert ledger.verify().ok
+    for what, path in result.written:
+        if what == "logs":
+            continue  # the command sets them up, not the pipeline
+        assert (bench.root / path).exists(), path
+    page = (bench.root / result.steps[-1].outputs["path"]).read_text()
+    assert "made up (sample market)" in page
+    assert "| EquityTrendModel_v1@1.0.0 | SPY |" in page
+
+
+def test_the_same_asof_twice_writes_nothing_twice(bench: Bench, undisturbed: tuple[dict, dict]) -> None:
+    daily(bench)
+    before = {path: path.stat().st_mtime_ns for path in (bench.root / "data").rglob("*.parquet")}
+    again = daily(bench)
+    assert all(step.repeated for step in again.steps)
+    assert (bench.facts(), files(bench)) == undisturbed
+    assert {path: path.stat().st_mtime_ns for path in (bench.root / "data").rglob("*.parquet")} == before
+
+
+def test_two_workspaces_with_the_same_past_agree_on_every_fact(
+    bench: Bench, undisturbed: tuple[dict, dict], tmp_path: Path
+) -> None:
+    other = copied(bench, tmp_path / "other")
+    daily(other)
+    assert (other.facts(), files(other)) == undisturbed
+
+
+def _points(bench: Bench, tmp_path: Path) -> int:
+    counted = copied(bench, tmp_path / "counted")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(counted.root), iso(ASOF), "0"], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+def test_a_kill_anywhere_and_the_same_command_again_end_in_the_same_state(
+    bench: Bench, undisturbed: tuple[dict, dict], tmp_path: Path
+) -> None:
+    """Killed before and after each kind of write, in every step: renames, syncs and ledger appends."""
+    points = _points(bench, tmp_path)
+    assert points > 60
+    chosen = sorted({1, 2, points - 1, points, *range(3, points, max(1, points // 12))})
+    for number in chosen:
+        hurt = copied(bench, tmp_path / f"hurt{number}")
+        done = subprocess.run(
+            [sys.executable, str(SCRIPT), str(hurt.root), iso(ASOF), str(number)], capture_output=True, check=False
+        )
+        assert done.returncode == -signal.SIGKILL, (number, done.stderr.decode()[-500:])
+        store = BarStore(hurt.workspace.data)
+        assert all(len(store.read(key)) for key in list(store.keys()))
+        daily(hurt)
+        assert hurt.facts() == undisturbed[0], number
+        assert {name: files(hurt)[name] for name in undisturbed[1]} == undisturbed[1], number
+        with Ledger.reader(hurt.workspace.results) as reader:
+            assert reader.verify().ok, number
+
+
+def test_signals_get_their_outcomes_when_their_horizon_has_passed(bench: Bench) -> None:
+    for days in (0, 1, 2, 20):
+        daily(bench, asof_ns=ASOF + days * DAY_NS)
+    with bench.ledger() as ledger:
+        outcomes = {fact.key for fact in ledger.facts("outcome")}
+        first = [fact for fact in ledger.facts("signal") if fact.payload["ts"] == iso(ASOF)]
+        assert {fact.key for fact in first} <= outcomes
+        newest = [fact for fact in ledger.facts("signal") if fact.payload["ts"] == iso(ASOF + 20 * DAY_NS)]
+        assert newest
+        assert not {fact.key for fact in newest} & outcomes
+
+
+def test_a_second_answer_for_a_signal_is_refused_and_becomes_an_incident(bench: Bench) -> None:
+    daily(bench)
+    signals = {key: payload for key, payload in bench.facts().items() if key[0] == "signal"}
+    path = bench.workspace.strategies / "equity_trend.py"
+    path.write_text(path.read_text().replace("rising / len(panel.symbols)", "~rising / len(panel.symbols)"))
+    result = daily(bench)
+    assert result.steps[STEPS.index("predict")].status == "partial"
+    assert result.exit_code == 4
+    assert {key: payload for key, payload in bench.facts().items() if key[0] == "signal"} == signals
+    with bench.ledger() as ledger:
+        said = [fact.payload["what"] for fact in ledger.facts("incident")]
+    assert any("already recorded" in text and "EquityTrendModel_v1" in text for text in said)
+
+
+def test_a_source_that_fails_for_one_symbol_does_not_stop_the_others(bench: Bench) -> None:
+    mixed = bench.with_sets(
+        "universe.instruments=["
+        "{symbol: SPY, asset_class: equity, calendar: XNYS, source: sample},"
+        "{symbol: QQQ, asset_class: equity, calendar: XNYS, source: import},"
+        "{symbol: BTC/USDT, asset_class: crypto, calendar: 24/7, source: sample, lot: 0.00001},"
+        "{symbol: ETH/USDT, asset_class: crypto, calendar: 24/7, source: sample, lot: 0.0001},"
+        "{symbol: VIX, asset_class: macro, calendar: XNYS, source: sample},"
+        "{symbol: T10Y2Y, asset_class: macro, calendar: XNYS, source: sample},"
+        "{symbol: PMI, asset_class: macro, calendar: XNYS, source: sample}]"
+    )
+    result = daily(mixed)
+    refresh = result.steps[0]
+    assert refresh.status == "partial"
+    assert [item["bars"] for item in refresh.outputs["failed"]] == ["QQQ 1h"]
+    assert result.exit_code == 4
+    assert [step.status for step in result.steps[2:]] == ["done", "done", "done", "done"]
+    with mixed.ledger() as ledger:
+        assert ["QQQ" in fact.payload["what"] for fact in ledger.facts("incident")] == [True]
+
+
+def test_one_daily_at_a_time(bench: Bench) -> None:
+    lock = bench.workspace.results / "daily.lock"
+    with file_lock(lock, "the daily run", timeout_s=0.0), pytest.raises(LockHeld, match="the daily run is held by"):
+        daily(bench)
+    assert bench.facts() == {}
+
+
+def test_a_daily_under_kill_reports_says_so_and_records_the_kill(bench: Bench) -> None:
+    killfile.trip(bench.workspace.results, "operator:cli", "drill")
+    result = daily(bench)
+    assert result.killed is not None
+    assert result.exit_code == 0
+    assert killfile.latched(bench.workspace.results)
+    with bench.ledger() as ledger:
+        assert [fact.payload["reason"] for fact in ledger.facts("kill")] == ["drill"]
+        assert len(ledger.facts("signal")) == 6
+
+
+def test_another_seed_is_another_daily_run(bench: Bench) -> None:
+    assert daily(bench, seed=1).daily_id != daily(bench, seed=2).daily_id
+
+
+def test_a_fact_that_is_there_with_another_content_is_never_overwritten(bench: Bench) -> None:
+    daily(bench)
+    with bench.ledger() as ledger:
+        step = ledger.facts("step")[0]
+        with pytest.raises(FactConflict):
+            ledger.append("step", step.key, step.payload | {"status": "partial"})
+        assert json.dumps(ledger.facts("step")[0].payload) == json.dumps(step.payload)
