@@ -119,5 +119,6 @@ def test_validate_judges_what_is_stored_and_fails_on_a_damaged_file(tradeterm: R
     code, out, _ = tradeterm("data", "validate", "--json")
     assert code == 4
     (finding,) = [item for item in json.loads(out)["findings"] if item["severity"] == "error"]
-    assert (finding["symbol"], finding["rule"], finding["ts"]) == ("BTC/USDT", "unreadable", None)
+    assert finding["symbol"].startswith("BTC")
+    assert (finding["rule"], finding["ts"]) == ("unreadable", None)
     assert tradeterm("data", "validate")[0] == 4
