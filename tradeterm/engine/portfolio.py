@@ -86,7 +86,7 @@ def move_holdings(
     if large_fill < 0.0:
         small_fill = -direction * fill
         large_fill = 0.0
-    if larger == 0.0:
+    if larger == 0.0 or (large_fill == 0.0 and smaller == 0.0):
         _share_by_holding(state, run, j, fill, price, unit, cost, at)
         return
     bearer = direction if large_fill > 0.0 else -direction
@@ -104,7 +104,7 @@ def move_holdings(
 def _share_by_holding(
     state: State, run: int, j: int, fill: float, price: float, unit: float, cost: float, at: int
 ) -> None:
-    """Nobody asked for this fill (a rounding of lots): share it by what each holds."""
+    """Nobody asked for this fill (rounding, or a venue's own doing): share it by what each holds."""
     if fill == 0.0:
         return
     total = 0.0
