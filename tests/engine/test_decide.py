@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tradeterm.engine.book import DERISKED, HALTED, NO_TRADE, NORMAL, REDUCE_ONLY, State
 from tradeterm.engine.decide import BAD_QUANTITY, decide_row, new_decision, whole_lots
+from tradeterm.engine.portfolio import move_holdings
 from tradeterm.engine.simulate import advance
 
 
@@ -459,3 +460,60 @@ def test_a_budget_of_nothing_leaves_also_while_nav_is_unknown() -> None:
     book, state = unknown([[0.5]], [[100.0]])
     book.plan.budget[0, 0, 0] = 0.0
     assert book.decide(state).order[0] == -100.0
+
+
+def test_an_unknown_nav_rounds_what_stays_to_whole_lots() -> None:
+    # A leaves its 5.35 of 10 lots; 4 of B's 4.65 can stay
+    book, state = unknown([[0.0], [0.9]], [[5.35], [4.65]])
+    out = book.decide(state)
+    assert out.order[0] == -6.0
+    book.fill(state, out)
+    assert state.held[0, :, 0] == pytest.approx([0.0, 4.0], abs=1e-12)
+
+
+# Fills that no decision asked for, as a venue may report them
+
+
+def moved(held: list[float], wanted: list[float], fill: float, cost: float = 0.0) -> tuple[list[float], list[float]]:
+    """Holdings and money of each strategy after a fill at 100."""
+    book = hand_book([[100.0]], [[[0.0]] * len(held)])
+    state = holding(book, [[lots] for lots in held], 0.0)
+    move_holdings(state, 0, 0, np.array(wanted), fill, 100.0, 1.0, cost, 1)
+    return state.held[0, :, 0].tolist(), state.strategy_cash[0].tolist()
+
+
+def test_a_fill_that_nobody_asked_for_is_shared_by_what_each_holds() -> None:
+    # 30 and 10 stay as they are, 4 were sold at a cost of 8: 3 and 1, 6 and 2
+    held, money = moved([30.0, 10.0], [30.0, 10.0], -4.0, 8.0)
+    assert held == pytest.approx([27.0, 9.0])
+    assert money == pytest.approx([294.0, 98.0])
+
+
+def test_a_fill_that_nobody_asked_for_of_what_nobody_holds_is_shared_equally() -> None:
+    held, money = moved([0.0, 0.0], [0.0, 0.0], 2.0, 4.0)
+    assert held == [1.0, 1.0]
+    assert money == [-102.0, -102.0]
+
+
+def test_a_fill_against_the_larger_side_goes_to_the_smaller() -> None:
+    # +10 and -4 wanted, 6 sold: the seller has sold them, and bears the costs
+    held, money = moved([0.0, 10.0], [10.0, 6.0], -6.0, 3.0)
+    assert held == [0.0, 4.0]
+    assert money == [0.0, 597.0]
+
+
+amounts = st.floats(-1e4, 1e4).map(lambda x: round(x, 3))
+
+
+@given(
+    lots=st.lists(st.tuples(amounts, amounts), min_size=1, max_size=5),
+    fill=st.one_of(st.just(0.0), amounts),
+    cost=st.floats(0.0, 100.0),
+)
+def test_holdings_sum_to_the_position_whatever_was_filled(
+    lots: list[tuple[float, float]], fill: float, cost: float
+) -> None:
+    before, wanted = [list(side) for side in zip(*lots, strict=True)]
+    held, money = moved(before, wanted, fill, cost if fill else 0.0)
+    assert sum(held) == pytest.approx(sum(before) + fill, abs=1e-6)
+    assert sum(money) == pytest.approx(-fill * 100.0 - (cost if fill else 0.0), abs=1e-4)
