@@ -20,7 +20,7 @@ from tradeterm.core.time import from_ns
 from tradeterm.tui import keys, themes
 from tradeterm.tui.driver import with_kill
 from tradeterm.tui.jobs import Runner
-from tradeterm.tui.messages import JobMoved, LatchMoved, PollerStopped, ViewUpdated
+from tradeterm.tui.messages import JobMoved, LatchMoved, PollerStopped, RunRead, ViewUpdated
 from tradeterm.tui.poller import Poller
 from tradeterm.tui.readers import Readers
 from tradeterm.tui.screens.help import HelpScreen
@@ -166,6 +166,12 @@ class TradetermApp(App[object]):
         if message.job.code is not None:
             self.refresh_views()
 
+    def on_run_read(self, message: RunRead) -> None:
+        """Show a run that pane 2 asked for."""
+        work_screen = self._work_screen()
+        if work_screen is not None:
+            work_screen.show_run(message.run_id, message.found)
+
     def on_poller_stopped(self, message: PollerStopped) -> None:
         """End with the poller's own failure: a screen that no longer follows the stores would lie."""
         raise message.failure
@@ -196,7 +202,7 @@ class TradetermApp(App[object]):
             found = str(failure)
         except (LookupError, TypeError, ValueError) as failure:
             found = f"run {run_id} can't be shown ({type(failure).__name__}: {failure})"
-        self.post_message(ViewUpdated(f"run:{run_id}", found))
+        self.post_message(RunRead(run_id, found))
 
     # Actions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from rich.text import Text
 from tradeterm.core.time import HOUR_NS, from_ns, iso_date
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "BAD",
@@ -25,12 +26,16 @@ __all__ = [
     "bar",
     "countdown",
     "date",
+    "decision",
     "fit",
     "header",
+    "initials",
     "line",
     "money",
+    "pairs",
     "percent",
     "plain",
+    "prose",
     "quantity",
     "signed",
     "stamp",
@@ -106,6 +111,17 @@ def quantity(value: float | None) -> str:
 def stamp(ns: int | None) -> str:
     """Return an instant without its year: ``11-20 20:00Z``."""
     return DASH if ns is None else from_ns(ns).strftime("%m-%d %H:%MZ")
+
+
+def decision(ns: int) -> str:
+    """Return a decision time, which is on the hour: ``11-20 20Z``."""
+    return from_ns(ns).strftime("%m-%d %HZ")
+
+
+def initials(name: str) -> str:
+    """Shorten a strategy's name to its capitals: ``EquityTrendModel_v1`` becomes ``ETM1``."""
+    short = "".join(letter for letter in name if letter.isupper() or letter.isdigit())
+    return short if len(short) > 1 else name[:6]
 
 
 def date(ns: int | None) -> str:
@@ -184,6 +200,22 @@ def header(fitted: Sequence[tuple[int, Column, int]]) -> Text:
     """Return the line of column names."""
     parts = [cell(column.name, width, right=column.right, style=HEAD) for _, column, width in fitted]
     return Text("  ").join(parts)
+
+
+def prose(text: str, width: int, style: str = "") -> list[Text]:
+    """Return running text, broken between words."""
+    return [Text(part, style) for part in textwrap.wrap(text, max(20, width))]
+
+
+def pairs(values: Mapping[str, str], width: int) -> list[Text]:
+    """Return names and values, one below the other; long values go on beneath themselves."""
+    name_width = max((len(name) for name in values), default=0) + 2
+    lines = []
+    for name, value in values.items():
+        parts = textwrap.wrap(value, max(20, width - name_width)) or [""]
+        lines.append(Text.assemble((f"{name:<{name_width}}", DIM), parts[0]))
+        lines += [Text(" " * name_width + part) for part in parts[1:]]
+    return lines
 
 
 def table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Text]:

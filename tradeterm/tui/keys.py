@@ -79,17 +79,6 @@ REGISTRY: tuple[Key, ...] = (
         "everywhere",
         shown="F9, ctrl+g",
     ),
-    _key("help", "question_mark f1", "app.help", "help", "Keys of the focused pane.", "everywhere", shown="?, F1"),
-    _key(
-        "palette",
-        "colon ctrl+p",
-        "app.command_palette",
-        "menu",
-        "Every action by its name.",
-        "everywhere",
-        shown=":, ctrl+p",
-        palette=False,
-    ),
     _key("theme", "t", "app.next_theme", "theme", "Next theme.", "everywhere"),
     _key("screenshot", "ctrl+s", "app.picture", "screenshot", "Save the screen as SVG below results/.", "everywhere"),
     *(
@@ -117,19 +106,31 @@ REGISTRY: tuple[Key, ...] = (
     ),
     _key("next_match", "n", "screen.next_match", "next", "Next row that matches, from the top after the last.", "work"),
     _key("clear", "escape", "screen.clear", "clear", "Clear the filter, leave the zoom.", "work", shown="esc"),
-    _key(
-        "detail",
-        "enter",
-        "screen.detail",
-        "detail",
-        "All there is about the row under the cursor.",
-        "work",
-        footer=True,
-    ),
     _key("zoom", "z", "screen.zoom", "zoom", "Show this pane alone, and back.", "work", footer=True),
     _key("refresh", "r", "screen.refresh_now", "refresh", "Read the stores again now.", "work"),
     _key("daily", "D", "screen.daily", "daily", "Run today's daily as a process of its own.", "work", footer=True),
     _key("session", "s", "screen.session", "session", "What a paper or live session needs.", "work"),
+    _key(
+        "help",
+        "question_mark f1",
+        "app.help",
+        "help",
+        "Keys of the focused pane.",
+        "everywhere",
+        shown="?, F1",
+        footer=True,
+    ),
+    _key(
+        "palette",
+        "colon ctrl+p",
+        "app.command_palette",
+        "menu",
+        "Every action by its name.",
+        "everywhere",
+        shown=":, ctrl+p",
+        palette=False,
+        footer=True,
+    ),
     _key(
         "quit",
         "q ctrl+q",
@@ -139,6 +140,14 @@ REGISTRY: tuple[Key, ...] = (
         "work",
         shown="q, ctrl+q",
         footer=True,
+    ),
+    _key(
+        "detail",
+        "enter",
+        "screen.detail",
+        "detail",
+        "All there is about the row under the cursor.",
+        "table",
     ),
     _key("down", "j down", "cursor_down", "down", "Row below.", "table", shown="j, down", palette=False),
     _key("up", "k up", "cursor_up", "up", "Row above.", "table", shown="k, up", palette=False),
@@ -156,7 +165,7 @@ REGISTRY: tuple[Key, ...] = (
         "validate",
         "v",
         "screen.validate",
-        "validate",
+        "check",
         "Check every stored bar: `tradeterm data validate`.",
         "data",
         footer=True,
@@ -202,9 +211,8 @@ def bindings(*places: Where) -> list[Binding]:
     """Return the bindings of these places, without the kill keys, which are caught before any binding."""
     return [
         Binding(",".join(key.keys), key.action, key.label, show=key.footer, tooltip=key.help, id=key.id)
-        for place in places
-        for key in keys_of(place)
-        if key.id != "tradeterm.kill"
+        for key in REGISTRY
+        if key.where in places and key.id != "tradeterm.kill"
     ]
 
 

@@ -8,8 +8,9 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from tradeterm.tui.jobs import Job
+    from tradeterm.views.runs import RunView
 
-__all__ = ["JobMoved", "LatchMoved", "PollerStopped", "ViewUpdated"]
+__all__ = ["JobMoved", "LatchMoved", "PollerStopped", "RunRead", "ViewUpdated"]
 
 
 class ViewUpdated(Message):
@@ -42,6 +43,14 @@ class JobMoved(Message):
     def can_replace(self, message: Message) -> bool:
         """Say whether this message makes a waiting one needless."""
         return isinstance(message, JobMoved) and message.job.number == self.job.number
+
+
+class RunRead(Message):
+    """A run was read in full, or can't be: then ``found`` says why in one line."""
+
+    def __init__(self, run_id: str, found: RunView | str) -> None:
+        super().__init__()
+        self.run_id, self.found = run_id, found
 
 
 class PollerStopped(Message):

@@ -153,7 +153,9 @@ def _row(
         budget=budget,
         gate=Stage.CANDIDATE.value if stage is Stage.RESEARCH else None,
         evidence=evidence.key if evidence is not None else None,
-        checks=() if item.error or stage is not Stage.RESEARCH else tuple(map(_check, checks)),
+        checks=()
+        if item.error or stage is not Stage.RESEARCH
+        else tuple(_check(check, known=evidence is not None) for check in checks),
     )
 
 
@@ -167,15 +169,14 @@ def _metrics(store: RunStore, item: Listed, fact: Fact | None) -> dict[str, Any]
     return found
 
 
-def _check(found: GateCheck) -> Check:
-    return Check(
-        what=found.name, need=found.need, have=_told(found), passed=found.ok if found.have is not None else None
-    )
+def _check(found: GateCheck, *, known: bool) -> Check:
+    """Word a check; without a run nothing is known, not even that a certificate is missing."""
+    if not known or found.have is None:
+        return Check(what=found.name, need=found.need, have="-", passed=None)
+    return Check(what=found.name, need=found.need, have=_told(found), passed=found.ok)
 
 
 def _told(found: GateCheck) -> str:
-    if found.have is None:
-        return "-"
     if isinstance(found.have, bool):
         return "yes" if found.have else "no"
     return f"{found.have:.1%}" if found.need.endswith("%") else f"{found.have:.2f}".rstrip("0").rstrip(".")

@@ -9,7 +9,7 @@ from tradeterm.core.time import from_iso
 from tradeterm.store.ledger import Ledger
 from tradeterm.views.base import View, hours_since, number
 from tradeterm.views.newest import newest_step
-from tradeterm.views.status import STALE_HOURS
+from tradeterm.views.status import STALE_HOURS, in_order
 
 if TYPE_CHECKING:
     from tradeterm.config.workspace import Workspace
@@ -106,7 +106,7 @@ def build(workspace: Workspace, now_ns: int, *, profile: str | None = None) -> R
         asof_ns=asof,
         age_hours=age,
         stale=age > STALE_HOURS,
-        axes=tuple(_axis(name, item) for name, item in fact.payload["axes"].items()),
+        axes=tuple(_axis(name, item) for name, item in in_order(fact.payload["axes"])),
         budgets=tuple(
             Budget(strategy=item["strategy"], base=number(item["base"]), now=number(item["now"]))
             for item in fact.payload["budgets"]

@@ -154,7 +154,7 @@ def day_points(nav: pa.Table) -> tuple[Point, ...]:
     columns = nav.select(["ts", "nav", "drawdown", "day_end"]).to_pydict()
     rows = list(zip(_ns(nav, "ts"), columns["nav"], columns["drawdown"], columns["day_end"], strict=True))
     chosen = [row for row in rows if row[3]] or rows
-    return tuple(Point(ts_ns=ts, nav=value, drawdown=-abs(down)) for ts, value, down, _ in chosen)
+    return tuple(Point(ts_ns=ts, nav=value, drawdown=0.0 - abs(down)) for ts, value, down, _ in chosen)
 
 
 def _ns(table: pa.Table, name: str) -> list[int]:

@@ -18,16 +18,18 @@ from tradeterm.views.base import View, hours_since, number
 from tradeterm.views.newest import newest_step, newest_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tradeterm.config.workspace import Workspace
     from tradeterm.store.ledger import Fact, LedgerReader
     from tradeterm.views.newest import Step
 
-__all__ = ["STALE_HOURS", "AxisState", "KillState", "StatusView", "build", "mode_word"]
+__all__ = ["AXES", "STALE_HOURS", "AxisState", "KillState", "StatusView", "build", "in_order", "mode_word"]
 
 # Past this age the stored regime says nothing about now, whatever its inputs were then.
 STALE_HOURS = 48
+AXES = ("equity", "volatility", "crypto", "macro")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +208,11 @@ class _Found:
             self.day_change = self.nav / then - 1.0
 
 
+def in_order(axes: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the axes in the order in which people read them; facts are stored with sorted keys."""
+    return [(name, axes[name]) for name in AXES if name in axes]
+
+
 def _book(results: Path, run_id: str) -> dict[str, Any]:
     """Read a run's book; empty when its folder is gone or damaged, so that the rest is still shown."""
     try:
@@ -231,5 +238,5 @@ def _regimes(regime: Fact | None, now_ns: int) -> tuple[AxisState, ...]:
             age_hours=number(item.get("age_hours")),
             stale=old or item.get("status") != "fresh",
         )
-        for axis, item in regime.payload["axes"].items()
+        for axis, item in in_order(regime.payload["axes"])
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 
-from tradeterm.tui.cells import BAD, DASH, DIM, GOOD, WARN, Column, Row, percent, table
+from tradeterm.tui import keys
+from tradeterm.tui.cells import BAD, DASH, DIM, GOOD, WARN, Column, Row, pairs, percent, prose, table
 from tradeterm.tui.panes.pane import Detail, Pane
 from tradeterm.tui.widgets.grid import Grid
 from tradeterm.tui.widgets.lines import Lines
@@ -15,6 +15,7 @@ from tradeterm.tui.widgets.lines import Lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from textual.binding import BindingType
     from textual.widget import Widget
 
     from tradeterm.views.board import BoardView, StrategyRow
@@ -33,6 +34,7 @@ class BoardPane(Pane):
     """Strategies."""
 
     NAME: ClassVar[str] = "board"
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("board")]
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column(name="strategy", width=18, grow=True),
         Column(name="version", width=7, rank=1),
@@ -79,16 +81,14 @@ class BoardPane(Pane):
         item = next((each for each in self.view.strategies if _name(each) == key), None)
         if item is None:
             return None
-        lines = [
-            Text(f"{'file':<10}strategies/{item.file}"),
-            Text(f"{'content':<10}{item.content_hash[:16]}"),
-            Text(f"{'stage':<10}{item.stage}"),
-            Text(
-                f"{'budget':<10}{percent(item.budget, 0)}" + ("" if item.budget is not None else " (not in the book)")
-            ),
-            Text(),
-        ]
-        return f"{item.name} {item.version}", lines + gate_lines(item, 72)
+        told = {
+            "file": f"strategies/{item.file}",
+            "content": item.content_hash[:16],
+            "stage": item.stage,
+            "budget": percent(item.budget, 0) if item.budget is not None else f"{DASH} (not in the book)",
+        }
+        title = f"{item.name} {item.version}".strip()
+        return title, lambda width: [*pairs(told, width), Text(), *gate_lines(item, width)]
 
 
 def _name(item: StrategyRow) -> str:
@@ -114,7 +114,7 @@ def _row(item: StrategyRow) -> Row:
 def gate_lines(item: StrategyRow, width: int) -> list[Text]:
     """Return what the gate needs and has, and from which run."""
     if item.error:
-        return [Text(part, WARN) for part in textwrap.wrap(f"{item.file}: {item.error}", max(20, width))[:6]]
+        return prose(f"{item.file}: {item.error}", width, WARN)[:6]
     if item.gate is None:
         return [Text("no further gate", DIM)]
     words = {True: Text("ok", GOOD), False: Text("FAIL", BAD), None: Text(DASH, DIM)}

@@ -10,6 +10,7 @@ from tradeterm.tui.cells import (
     BAD,
     DASH,
     DIM,
+    HEAD,
     WARN,
     Column,
     Row,
@@ -17,11 +18,15 @@ from tradeterm.tui.cells import (
     bar,
     fit,
     header,
+    initials,
     line,
     money,
+    pairs,
     percent,
+    prose,
     quantity,
     stamp,
+    table,
     tone,
 )
 from tradeterm.tui.panes.pane import Detail, Pane
@@ -44,6 +49,11 @@ _LIMITS = (
     Column(name="cap", width=6, right=True),
     Column(name="", width=1),
     Column(name="used", width=8, grow=True),
+)
+_SHARES = (
+    Column(name="strategy", width=24, grow=True),
+    Column(name="wanted", width=8, right=True),
+    Column(name="after risk", width=10, right=True),
 )
 _LADDER = {"normal": "", "derisked": WARN, "halted": BAD}
 
@@ -110,34 +120,39 @@ class BookPane(Pane):
         item = next((each for each in self.view.positions if each.symbol == key), None)
         if item is None:
             return None
-        lines = [
-            Text(f"{'quantity':<12}{quantity(item.quantity)}"),
-            Text(f"{'mark':<12}{money(item.mark)}"),
-            Text(f"{'target':<12}{percent(item.target, 2)}"),
-            Text(f"{'actual':<12}{percent(item.actual, 2)}"),
-            Text(f"{'delta':<12}{percent(item.delta, 2, sign=True)}"),
-            Text(f"{'order':<12}{quantity(item.order)} units, simulated"),
-            Text(),
-            Text("strategy                     before risk   after risk", DIM),
-        ]
-        lines += [
-            Text(f"{share.strategy:<29}{percent(share.before, 2):>11}{percent(share.after, 2):>13}")
-            for share in item.strategies
-        ] or [Text("no strategy wants it", DIM)]
-        for cut in self.view.cuts:
-            if cut.symbol in (None, key):
-                lines.append(
-                    Text(
-                        f"{cut.limit}: wanted {percent(cut.wanted)}, cap {percent(cut.cap)}, "
-                        f"headroom {percent(cut.headroom)}, passes {percent(cut.passes)}",
-                        WARN,
-                    )
+        cuts = [cut for cut in self.view.cuts if cut.symbol in (None, key)]
+        told = {
+            "quantity": quantity(item.quantity),
+            "mark": money(item.mark),
+            "target": percent(item.target, 2),
+            "actual": percent(item.actual, 2),
+            "delta": percent(item.delta, 2, sign=True),
+            "order": f"{quantity(item.order)} units, simulated",
+        }
+
+        def make(width: int) -> list[Text]:
+            lines = [*pairs(told, width), Text(), *table(_SHARES, _share_rows(item), width)]
+            for cut in cuts:
+                lines += prose(
+                    f"{cut.limit}: wanted {percent(cut.wanted)}, cap {percent(cut.cap)}, "
+                    f"headroom {percent(cut.headroom)}, passes {percent(cut.passes)}",
+                    width,
+                    WARN,
                 )
-        return f"{key}, simulated", lines
+            return lines
+
+        return f"{key}, simulated", make
+
+
+def _share_rows(item: Position) -> list[Row]:
+    return [
+        Row(key=share.strategy, cells=(share.strategy, percent(share.before, 2), percent(share.after, 2)))
+        for share in item.strategies
+    ] or [Row(key="none", cells=("no strategy wants it", DASH, DASH))]
 
 
 def _row(item: Position) -> Row:
-    shares = [f"{_initials(share.strategy)} {percent(share.after)}" for share in item.strategies]
+    shares = [f"{initials(share.strategy)} {percent(share.after)}" for share in item.strategies]
     return Row(
         key=item.symbol,
         cells=(
@@ -152,12 +167,6 @@ def _row(item: Position) -> Row:
     )
 
 
-def _initials(name: str) -> str:
-    """Shorten a strategy's name to its capitals: ``EquityTrendModel_v1`` becomes ``ETM1``."""
-    short = "".join(letter for letter in name if letter.isupper() or letter.isdigit())
-    return short if len(short) > 1 else name[:6]
-
-
 def _beneath(view: BookView, width: int) -> list[Text]:
     if view.run_id is None:
         return []
@@ -167,18 +176,18 @@ def _beneath(view: BookView, width: int) -> list[Text]:
     if view.ladder is not None:
         ladder = view.ladder
         state = ladder.state.lower()
-        words = f"  (cut at {percent(ladder.derisk_at, 0)}, flat at {percent(ladder.halt_at, 0)})"
+        words = f"  cut at {percent(ladder.derisk_at, 0)}, flat at {percent(ladder.halt_at, 0)}"
         lines.append(
             Text.assemble(
-                "drawdown ",
-                percent(ladder.drawdown),
-                "  ",
+                "ladder  ",
                 (state.upper(), _LADDER.get(state, "bold")),
                 (words, DIM),
             )
         )
     if view.certified is False:
         lines.append(Text("! certificate failed: no NAV history is shown", BAD))
+    elif len(view.history) > 1:
+        lines += [Text(), Text(f"NAV, {len(view.history) - 1} days", HEAD)]
     return lines
 
 

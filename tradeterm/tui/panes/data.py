@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 
-from tradeterm.tui.cells import BAD, DASH, DIM, WARN, Column, Row, age, stamp, table
+from tradeterm.tui import keys
+from tradeterm.tui.cells import BAD, DASH, DIM, WARN, Column, Row, age, pairs, prose, stamp, table
 from tradeterm.tui.panes.pane import Detail, Pane
 from tradeterm.tui.widgets.grid import Grid
 from tradeterm.tui.widgets.lines import Lines
@@ -14,6 +15,7 @@ from tradeterm.tui.widgets.lines import Lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from textual.binding import BindingType
     from textual.widget import Widget
 
     from tradeterm.views.data import DataView, SeriesRow
@@ -27,22 +29,24 @@ _SOURCES = (
     Column(name="result", width=16),
 )
 _STATE = {"LATE": WARN, "missing": BAD, "unreadable": BAD, "unused": DIM}
+_SHORT = {"unreadable": "damaged", "daily": "1d", "monthly": "1mo"}
 
 
 class DataPane(Pane):
     """Series by symbol and timeframe."""
 
     NAME: ClassVar[str] = "data"
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("data")]
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column(name="symbol", width=9, grow=True),
         Column(name="class", width=6, rank=3),
-        Column(name="tf", width=5),
+        Column(name="tf", width=3),
         Column(name="last bar", width=12),
         Column(name="lag", width=4, right=True),
         Column(name="gaps", width=4, right=True, rank=1),
         Column(name="rows", width=7, right=True, rank=4),
         Column(name="source", width=11, rank=2),
-        Column(name="state", width=10),
+        Column(name="state", width=7),
     )
     view: DataView
 
@@ -53,7 +57,7 @@ class DataPane(Pane):
 
     def notes(self) -> Sequence[str]:
         """Say that bars are made up, or that there are none."""
-        if not self.view.series:
+        if all(row.rows is None for row in self.view.series):
             return ("nothing is stored; D runs the daily, u updates, i imports a file",)
         return ("SAMPLE bars: made up, no market",) if any(row.sample for row in self.view.series) else ()
 
@@ -88,7 +92,7 @@ class DataPane(Pane):
         item = next((row for row in self.view.series if _name(row) == key), None)
         if item is None:
             return None
-        pairs = {
+        told = {
             "class": item.asset_class,
             "source": item.source or DASH,
             "bars": f"{item.rows:,}" if item.rows is not None else DASH,
@@ -101,12 +105,13 @@ class DataPane(Pane):
             "restated": str(item.restated),
             "state": item.state,
         }
-        lines = [Text(f"{name:<14}{value}") for name, value in pairs.items()]
-        if item.sample:
-            lines.insert(0, Text("SAMPLE: these bars are made up", WARN))
-        if item.problem:
-            lines += [Text(), Text(item.problem, WARN)]
-        return f"{item.symbol} {item.timeframe or ''}".strip(), lines
+
+        def make(width: int) -> list[Text]:
+            lines = [Text("SAMPLE: these bars are made up", WARN)] if item.sample else []
+            lines += pairs(told, width)
+            return [*lines, Text(), *prose(item.problem, width, WARN)] if item.problem else lines
+
+        return f"{item.symbol} {item.timeframe or ''}".strip(), make
 
 
 def stamp_full(ns: int | None) -> str:
@@ -130,13 +135,13 @@ def _row(item: SeriesRow) -> Row:
         cells=(
             item.symbol,
             item.asset_class,
-            item.timeframe or DASH,
+            _SHORT.get(item.timeframe or DASH, item.timeframe or DASH),
             stamp(item.last_ns),
             lag,
             DASH if item.gaps is None else str(item.gaps),
             DASH if item.rows is None else f"{item.rows:,}",
             item.source or DASH,
-            Text(item.state, _STATE.get(item.state, "")),
+            Text(_SHORT.get(item.state, item.state), _STATE.get(item.state, "")),
         ),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.text import Text
 
 from tradeterm.core.time import iso
-from tradeterm.tui.cells import BAD, DASH, DIM, GOOD, WARN, Column, Row, percent, stamp
+from tradeterm.tui.cells import BAD, DASH, DIM, GOOD, WARN, Column, Row, decision, initials, pairs, percent, stamp
 from tradeterm.tui.panes.pane import Detail, Pane
 from tradeterm.tui.widgets.grid import Grid
 from tradeterm.tui.widgets.lines import Lines
@@ -28,14 +28,14 @@ class OrdersPane(Pane):
 
     NAME: ClassVar[str] = "orders"
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column(name="signal", width=12),
+        Column(name="signal", width=9),
         Column(name="symbol", width=9),
         Column(name="side", width=5),
         Column(name="prob", width=5, right=True),
         Column(name="ev", width=7, right=True, rank=2),
         Column(name="net", width=7, right=True, rank=1),
         Column(name="hit", width=4),
-        Column(name="strategy", width=10, rank=3, grow=True),
+        Column(name="by", width=6, grow=True),
     )
     view: OrdersView
 
@@ -73,8 +73,8 @@ class OrdersPane(Pane):
         def make(width: int) -> list[Text]:
             lines = [Text()]
             if signals is not None and signals.signals:
-                rates = [f"{item.strategy} {percent(item.rate, 0)} of {item.n}" for item in signals.rates]
-                lines.append(Text("hit rate  " + "   ".join(rates)))
+                rates = [f"{item.strategy} {percent(item.rate, 0)} of {item.n}" for item in signals.rates if item.n]
+                lines.append(Text(f"hit rate  {'   '.join(rates)}" if rates else "hit rate  -  (none has matured)"))
             return lines + _switch(view)
 
         self.query_one("#switch", Lines).show(make)
@@ -90,7 +90,7 @@ class OrdersPane(Pane):
         item = next((each for each in found if each.key == key), None)
         if item is None:
             return None
-        pairs = {
+        told = {
             "decided": iso(item.ts_ns),
             "model": item.model_version,
             "side": item.side,
@@ -102,7 +102,7 @@ class OrdersPane(Pane):
             "net": percent(item.net, 2, sign=True),
             "hit": _hit(item).plain,
         }
-        return f"signal {item.symbol}", [Text(f"{name:<14}{value}") for name, value in pairs.items()]
+        return f"signal {item.symbol}", lambda width: pairs(told, width)
 
 
 def _hit(item: SignalRow) -> Text:
@@ -117,14 +117,14 @@ def _row(item: SignalRow) -> Row:
     return Row(
         key=item.key,
         cells=(
-            stamp(item.ts_ns),
+            decision(item.ts_ns),
             item.symbol,
             item.side.upper(),
             percent(item.prob, 0),
             percent(item.ev, 2, sign=True),
             percent(item.net, 2, sign=True),
             _hit(item),
-            item.strategy,
+            initials(item.strategy),
         ),
     )
 

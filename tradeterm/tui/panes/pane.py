@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Detail", "Pane"]
 
-# Title and lines of a detail modal.
-Detail = tuple[str, list[Text]]
+# Title of a detail modal, and its lines for a width.
+Detail = tuple[str, "Callable[[int], list[Text]]"]
 
 
 class Pane(Vertical):
@@ -42,7 +42,7 @@ class Pane(Vertical):
         self.count = ""
         self.troubled = False
         self._job = ""
-        self.border_title = f" {keys.PANES.index(self.NAME) + 1} {keys.NOUNS[self.NAME]} "
+        self.border_title = f"{keys.PANES.index(self.NAME) + 1} {keys.NOUNS[self.NAME]}"
 
     def compose(self) -> ComposeResult:
         """Put the pane together."""
@@ -165,7 +165,7 @@ class Pane(Vertical):
         pattern = self.grid.pattern
         filtered = f"/{pattern}: {len(self.grid.shown)}  " if pattern else ""
         mark = "! " if self.troubled else ""
-        self.border_subtitle = Text(f" {mark}{filtered}{self.count} ").markup if self.count or filtered or mark else ""
+        self.border_subtitle = Text(f"{mark}{filtered}{self.count}").markup if self.count or filtered or mark else ""
 
 
 def _wrapped(text: str, style: str) -> Callable[[int], list[Text]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 
-from tradeterm.tui.cells import DASH, DIM, HEAD, WARN, Column, Row, age, date, percent, stamp, table
+from tradeterm.tui.cells import DASH, DIM, HEAD, WARN, Column, Row, age, date, pairs, percent, stamp, table
 from tradeterm.tui.panes.pane import Detail, Pane
 from tradeterm.tui.widgets.grid import Grid
 from tradeterm.tui.widgets.lines import Lines
@@ -84,19 +84,16 @@ class RegimePane(Pane):
         item = next((each for each in self.view.axes if each.axis == key), None)
         if item is None:
             return None
-        lines = [
-            Text(f"{'state':<12}{item.state}"),
-            Text(f"{'last known':<12}{item.last or DASH}"),
-            Text(
-                f"{'status':<12}{item.status}" + (f", next value {age(item.age_hours)} overdue" if item.stale else "")
-            ),
-            Text(f"{'since':<12}{date(item.since_ns)}"),
-            Text(f"{'input':<12}{item.input or DASH}"),
-            Text(f"{'reading':<12}{_reading(item.value)} against {_reading(item.reference)}"),
-            Text(),
-        ]
+        told = {
+            "state": item.state,
+            "last known": item.last or DASH,
+            "status": item.status + (f", next value {age(item.age_hours)} overdue" if item.stale else ""),
+            "since": date(item.since_ns),
+            "input": item.input or DASH,
+            "reading": f"{_reading(item.value)} against {_reading(item.reference)}",
+        }
         rows = [_change_row(number, each) for number, each in enumerate(self.view.changes) if each.axis == key]
-        return f"regime: {key}", lines + table(_CHANGES, rows, 72)
+        return f"regime: {key}", lambda width: [*pairs(told, width), Text(), *table(_CHANGES, rows, width)]
 
 
 def _reading(value: float | None) -> str:

@@ -7,7 +7,25 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.text import Text
 from textual.message import Message
 
-from tradeterm.tui.cells import BAD, DASH, DIM, WARN, Column, Row, date, money, percent, quantity, signed, stamp, table
+from tradeterm.tui import keys
+from tradeterm.tui.cells import (
+    BAD,
+    DASH,
+    DIM,
+    WARN,
+    Column,
+    Row,
+    date,
+    initials,
+    money,
+    pairs,
+    percent,
+    prose,
+    quantity,
+    signed,
+    stamp,
+    table,
+)
 from tradeterm.tui.panes.pane import Detail, Pane
 from tradeterm.tui.widgets.chart import Chart
 from tradeterm.tui.widgets.grid import Grid
@@ -16,6 +34,7 @@ from tradeterm.tui.widgets.lines import Lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from textual.binding import BindingType
     from textual.widget import Widget
 
     from tradeterm.views.runs import RunRow, RunsView, RunView
@@ -61,9 +80,10 @@ class RunsPane(Pane):
     """Runs, newest first."""
 
     NAME: ClassVar[str] = "runs"
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("runs")]
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column(name="run", width=6),
-        Column(name="name", width=14, grow=True),
+        Column(name="name", width=10, grow=True),
         Column(name="end", width=10, rank=3),
         Column(name="CAGR", width=6, right=True),
         Column(name="Shrp", width=5, right=True),
@@ -129,11 +149,11 @@ class RunsPane(Pane):
         """Tell everything about a run, or compare the marked ones."""
         chosen = [row for row in self.view.runs if row.run_id in self.marked]
         if len(chosen) > 1:
-            return f"{len(chosen)} runs compared", _compared(chosen)
+            return f"{len(chosen)} runs compared", lambda width: _compared(chosen, width)
         row = next((item for item in self.view.runs if item.run_id == key), None)
         if row is None:
             return None
-        return f"run {key}", _told(row, self._read.get(key))
+        return f"run {key}", lambda width: _told(row, self._read.get(key), width)
 
     def _draw(self) -> None:
         current = self.grid.current
@@ -186,25 +206,25 @@ def _headline(row: RunRow | None, found: RunView | str | None) -> list[Text]:
     return lines
 
 
-def _told(row: RunRow, found: RunView | str | None) -> list[Text]:
+def _told(row: RunRow, found: RunView | str | None, width: int) -> list[Text]:
     lines = [Text("SAMPLE: on made-up bars", WARN)] if row.sample else []
-    lines += [
-        Text(f"{'name':<16}{row.name} ({row.kind}, profile {row.profile})"),
-        Text(f"{'period':<16}{date(row.start_ns)} to {date(row.end_ns)}, {row.timeframe}, fill {_fill(row)}"),
-        Text(f"{'strategies':<16}{', '.join(row.strategies)}"),
-        Text(f"{'certificate':<16}{_certificate(row)}"),
-        Text(f"{'ladder':<16}{row.ladder or DASH}"),
-        Text(),
-    ]
+    told = {
+        "name": f"{row.name} ({row.kind}, profile {row.profile})",
+        "period": f"{date(row.start_ns)} to {date(row.end_ns)}, {row.timeframe}, fill {_fill(row)}",
+        "strategies": ", ".join(row.strategies),
+        "certificate": _certificate(row),
+        "ladder": row.ladder or DASH,
+    }
+    lines += [*pairs(told, width), Text()]
     if found is None:
         return [*lines, Text("reading the run", DIM)]
     if isinstance(found, str):
-        return [*lines, Text(f"! {found}", WARN)]
+        return lines + prose(f"! {found}", width, WARN)
     if found.failures:
         lines += [Text("decisions that changed without the future", BAD), *map(Text, found.failures[:20]), Text()]
-    lines += _metrics(found)
+    lines += _metrics(found, width)
     lines += [Text(), Text(f"newest {len(found.trades)} of {found.fills} fills", DIM)]
-    return lines + table(_TRADES, [_trade(number, item) for number, item in enumerate(found.trades)], 96)
+    return lines + table(_TRADES, [_trade(number, item) for number, item in enumerate(found.trades)], width)
 
 
 def _certificate(row: RunRow) -> str:
@@ -213,18 +233,18 @@ def _certificate(row: RunRow) -> str:
     return f"{words}; {found.checked:,} of {found.decisions:,} decisions ({found.coverage})"
 
 
-def _metrics(found: RunView) -> list[Text]:
-    names = list(found.metrics)
-    parts = {"book": found.metrics, **found.strategies}
-    columns = (Column(name="", width=18, grow=True), *(Column(name=name, width=20, right=True) for name in parts))
+def _metrics(found: RunView, width: int) -> list[Text]:
+    parts = {"book": found.metrics, **{initials(name): values for name, values in found.strategies.items()}}
+    columns = (Column(name="", width=18, grow=True), *(Column(name=name, width=9, right=True) for name in parts))
     rows = [
-        Row(key=name, cells=(name, *(_value(name, values.get(name)) for values in parts.values()))) for name in names
+        Row(key=name, cells=(name, *(_value(name, values.get(name)) for values in parts.values())))
+        for name in found.metrics
     ]
-    return table(columns, rows, 96) if rows else []
+    return table(columns, rows, width) if rows else []
 
 
 _FRACTIONS = frozenset(
-    [
+    {
         "total_return",
         "cagr",
         "volatility",
@@ -238,7 +258,7 @@ _FRACTIONS = frozenset(
         "best_day",
         "worst_day",
         "psr",
-    ]
+    }
 )
 
 
@@ -264,7 +284,7 @@ def _trade(number: int, item: Any) -> Row:
     )
 
 
-def _compared(rows: Sequence[RunRow]) -> list[Text]:
-    columns = (Column(name="", width=14), *(Column(name=row.run_id[:6], width=17, right=True) for row in rows))
+def _compared(rows: Sequence[RunRow], width: int) -> list[Text]:
+    columns = (Column(name="", width=14), *(Column(name=row.run_id[:6], width=16, right=True, rank=1) for row in rows))
     body = [Row(key=name, cells=(name, *(tell(row) for row in rows))) for name, tell in _COMPARED]
-    return table(columns, body, 14 + 19 * len(rows))
+    return table(columns, body, width)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from tradeterm.tui.screens.modal import Modal
+from tradeterm.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from rich.text import Text
     from textual.widget import Widget
 
 __all__ = ["DetailScreen"]
@@ -21,10 +22,10 @@ __all__ = ["DetailScreen"]
 class DetailScreen(Modal[None]):
     """Lines that can be scrolled."""
 
-    def __init__(self, title: str, lines: list[Text]) -> None:
+    def __init__(self, title: str, make: Callable[[int], list[Text]]) -> None:
         super().__init__()
         self._title = title
-        self._lines = lines
+        self._make = make
 
     def heading(self) -> str:
         """Return what the lines are about."""
@@ -32,8 +33,9 @@ class DetailScreen(Modal[None]):
 
     def content(self) -> Iterable[Widget]:
         """Yield the lines."""
-        text = Text("\n").join(self._lines)
-        scroll = VerticalScroll(Static(text, markup=False), classes="scroll")
+        lines = Lines()
+        scroll = VerticalScroll(lines, classes="scroll")
         scroll.can_focus = True
         yield scroll
+        lines.show(self._make)
         yield Static("esc closes", classes="hint", markup=False)

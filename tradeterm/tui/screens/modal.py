@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from rich.text import Text
 from textual.command import CommandPalette
 from textual.containers import Vertical
 from textual.screen import ModalScreen
@@ -33,7 +34,7 @@ class Modal(ModalScreen[Answer]):
         """Put the status line above the box."""
         yield StatusBar()
         with Vertical(classes="box") as box:
-            box.border_title = f" {self.heading()} "
+            box.border_title = Text(self.heading()).markup
             yield from self.content()
 
     def heading(self) -> str:

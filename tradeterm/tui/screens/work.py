@@ -11,6 +11,7 @@ from textual.widgets import DataTable, Footer, Static
 
 from tradeterm.core.errors import TradetermError
 from tradeterm.tui import keys
+from tradeterm.tui.cells import WARN, prose
 from tradeterm.tui.panes.board import BoardPane, gate_lines
 from tradeterm.tui.panes.book import BookPane
 from tradeterm.tui.panes.data import DataPane
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from tradeterm.tui.app import TradetermApp
     from tradeterm.tui.jobs import Job
+    from tradeterm.views.runs import RunView
 
 __all__ = ["WorkScreen"]
 
@@ -74,7 +76,7 @@ class WorkScreen(Screen[None]):
             for pane in _PANES:
                 yield pane()
         yield Static("", id="news", markup=False)
-        yield Footer(compact=True, show_command_palette=False)
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Show the first pane, and what the app knows already."""
@@ -98,6 +100,10 @@ class WorkScreen(Screen[None]):
         elif name in keys.PANES:
             self.pane_of(name).show(view, trouble)
         self._show_tabs()
+
+    def show_run(self, run_id: str, found: RunView | str) -> None:
+        """Hand a run to pane 2."""
+        cast("RunsPane", self.pane_of("runs")).take(run_id, found)
 
     def say(self, text: str, style: str = "") -> None:
         """Show one line of news above the footer."""
@@ -236,8 +242,12 @@ class WorkScreen(Screen[None]):
         if item is None:
             self.say("no strategy under the cursor")
             return
-        words = Text("Promotion is not part of this version; this is what the gate will ask for.", "yellow")
-        self.app.push_screen(DetailScreen(f"Promote {item.name}", [words, Text(), *gate_lines(item, 72)]))
+        words = "promotion is not part of this version; this is what the gate will ask for"
+
+        def make(width: int) -> list[Text]:
+            return [*prose(words, width, WARN), Text(), *gate_lines(item, width)]
+
+        self.app.push_screen(DetailScreen(f"Promote {item.name}", make))
 
     def _run(self, name: str, words: list[str], *, pane: str) -> None:
         try:

@@ -68,6 +68,8 @@ class Chart(PlotextPlot):
         self._drawn = wanted
         points = envelope(self._values, width - _LABEL)
         low, high = min(self._values), max(self._values)
+        if low == high:
+            low, high = low - 1.0, high + 1.0
         plot = self.plt
         plot.clear_data()
         plot.clear_figure()
@@ -77,8 +79,9 @@ class Chart(PlotextPlot):
             marker="braille",
             fillx=self._filled,
         )
-        plot.xaxes(False)
-        plot.yaxes(False)
+        plot.ylim(low, high)
+        plot.xaxes(False, False)
+        plot.yaxes(False, False)
         levels = [low, (low + high) / 2, high] if height >= 7 else [low, high]
         plot.yticks(levels, [self._form(level).rjust(_LABEL - 1) for level in levels])
         last = len(self._values) - 1

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ROWS", "Grid"]
 
 MOST_ROWS = 500
-_MARK = "mark"
+# No column of ours is called so.
+_MARK = ">"
 _MARK_WIDTH = 2
 
 

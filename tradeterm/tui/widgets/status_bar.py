@@ -118,9 +118,12 @@ def status_line(status: StatusView | None, mode: str, now_ns: int, width: int) -
     word = Text(f" {mode} ", _mode_style(mode))
     if status is None:
         return Text.assemble(word, (" reading the stores", DIM))
-    for parts, gap in ((_long(status, now_ns), " │ "), (_short(status, now_ns), "│")):
-        text = Text.assemble(word, Text(gap, DIM) if gap == "│" else Text(" │ ", DIM))
-        text.append_text(Text(gap, DIM).join(parts))
+    longest, shortest = _long(status, now_ns), _short(status, now_ns)
+    # The last parts are the first to go: mode, NAV and drawdown stay.
+    tries = [(longest, " │ "), (longest[:-1], " │ ")]
+    tries += [(shortest[:count], "│") for count in range(len(shortest), 1, -1)]
+    for parts, gap in tries:
+        text = Text.assemble(word, (gap, DIM)).append_text(Text(gap, DIM).join(parts))
         if text.cell_len <= width:
             return text
     text.truncate(width, overflow="ellipsis")
