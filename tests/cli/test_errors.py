@@ -74,9 +74,9 @@ class _Raising:
         raise self.error
 
 
-def run_raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
+def run_raising(monkeypatch: pytest.MonkeyPatch, error: BaseException, *words: str) -> int:
     monkeypatch.setattr("typer.main.get_command", lambda _: _Raising(error))
-    return diagnostics.run(["daily"])
+    return diagnostics.run(["daily", *words])
 
 
 @pytest.mark.parametrize(
@@ -107,10 +107,9 @@ def test_the_unexpected_is_one_line_and_a_scrubbed_report(
 ) -> None:
     (tmp_path / "configs").mkdir()
     (tmp_path / ".env").write_text('# keys\nKRAKEN_SECRET_KEY="canary-in-the-file"\n')
-    monkeypatch.setenv("TRADETERM_WORKSPACE", str(tmp_path))
     monkeypatch.setenv("ALPACA_SECRET_KEY", "canary-in-the-environment")
     told = "sent canary-in-the-environment\nand canary-in-the-file\nand apiKey=canary-unknown"
-    assert run_raising(monkeypatch, ZeroDivisionError(told)) == 1
+    assert run_raising(monkeypatch, ZeroDivisionError(told), "--workspace", str(tmp_path)) == 1
     error = capsys.readouterr().err
     (report,) = (tmp_path / "results" / "logs").glob("crash-*.log")
     assert error.count("\n") == 1
