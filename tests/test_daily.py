@@ -60,7 +60,7 @@ def test_the_whole_flow_runs_and_records_each_step(bench: Bench) -> None:
             continue  # the command sets them up, not the pipeline
         assert (bench.root / path).exists(), path
     page = (bench.root / result.steps[-1].outputs["path"]).read_text()
-    assert "made up (sample market)" in page
+    assert "SAMPLE: bars are made up" in page
     assert "| EquityTrendModel_v1@1.0.0 | SPY |" in page
 
 

@@ -151,6 +151,7 @@ class _Night:
         return {
             "asof": iso(self.asof_ns),
             "profile": self.settings.profile,
+            "made_up": self.settings.made_up,
             "config_hash": self.settings.config_hash,
             "seed": self.seed,
             "strategies": open_desk(self.settings).identity(),
@@ -303,6 +304,7 @@ class _Night:
         page = render_page(
             asof=iso(self.asof_ns),
             profile=self.settings.profile,
+            made_up=self.settings.made_up,
             signals=[self._fact("signal", key) for key in predicted["keys"]],
             regime=self._fact("regime_state", predicted["regime"]),
             book=RunStore(self.settings.workspace.results).document(snapshot["run_id"], "book"),

@@ -10,8 +10,9 @@ from books import H4, INF, Book, hand_book, random_book
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradeterm.core.errors import BadMarket
 from tradeterm.engine.book import DERISKED, HALTED, NO_TRADE, NORMAL, REDUCE_ONLY, State
-from tradeterm.engine.decide import BAD_QUANTITY, decide_row, new_decision, whole_lots
+from tradeterm.engine.decide import decide_row, new_decision, whole_lots
 from tradeterm.engine.portfolio import move_holdings
 from tradeterm.engine.simulate import advance
 
@@ -362,8 +363,8 @@ def test_a_lot_of_zero_does_not_round() -> None:
 def test_a_quantity_that_float64_cant_hold_exactly_is_an_error(price: float, lot: float) -> None:
     book = hand_book([[price]], [[[1.0]]], lot=lot)
     state, record = book.start()
-    assert decide_row(book.market, book.plan, book.terms, state, 0, 0, new_decision(1, 1, 1)) == BAD_QUANTITY
-    with pytest.raises(FloatingPointError, match="target quantity"):
+    assert decide_row(book.market, book.plan, book.terms, state, 0, 0, new_decision(1, 1, 1)) == 1
+    with pytest.raises(BadMarket, match="target quantity"):
         advance(book.market, book.plan, book.terms, state, record, 0, 1)
 
 

@@ -31,6 +31,7 @@ AXIS_STATES: dict[str, tuple[str, ...]] = {
 
 Bars = Annotated[int, Field(ge=2)]
 Level = Annotated[float, Field(ge=0)]
+Factor = Annotated[float, Field(ge=0, le=1)]
 Axis = Literal["equity", "volatility", "crypto", "macro"]
 
 
@@ -139,7 +140,7 @@ class RegimeRule(Section):
 
     when: Result[dict[Axis, str]]
     """One axis and its state, such as {equity: BEAR}."""
-    multipliers: Result[dict[str, Level]] = Field(default_factory=dict)
+    multipliers: Result[dict[str, Factor]] = Field(default_factory=dict)
     """Factor on a strategy's budget by its name; "*" stands for all that are not named."""
     limits: RuleLimits = RuleLimits()
     """Tighter caps while it matches."""

@@ -28,7 +28,6 @@ __all__ = [
     "Limits",
     "LiveGate",
     "LogSettings",
-    "MissingPolicy",
     "Models",
     "PaperGate",
     "Publication",
@@ -142,15 +141,6 @@ class Validation(Section):
     """Bars in that window."""
 
 
-class MissingPolicy(Section):
-    """What stands in for a bar that the calendar expected and that didn't come."""
-
-    policy: Result[Literal["ffill", "none"]]
-    """ffill repeats the last close (flagged, and never traded on), none leaves a hole."""
-    max_bars: Result[Count]
-    """Longest run of bars that is filled."""
-
-
 class Annualisation(Section):
     """Days per year of the metrics, by what the universe holds."""
 
@@ -197,8 +187,6 @@ class System(Section):
     """Sample of the look-ahead certificate."""
     validation: Validation
     """Checks of bars."""
-    missing: MissingPolicy
-    """Missing bars."""
     annualisation: Annualisation
     """Days per year."""
 

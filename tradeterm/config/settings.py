@@ -38,6 +38,11 @@ class Settings:
         """Identity of everything in the configuration that results depend on."""
         return short_id(relevant(self.config))
 
+    @property
+    def made_up(self) -> bool:
+        """Whether some bars come from the sample market: what is computed from them is called SAMPLE."""
+        return any(entry.source == "sample" for entry in self.config.universe.instruments)
+
     def hash_of(self, *names: str) -> str:
         """Identity of the result-relevant values under these dotted names (``system.costs``, ``universe``)."""
         return short_id({name: relevant(self.value(name)) for name in names})

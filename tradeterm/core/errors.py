@@ -12,6 +12,7 @@ TradetermError                1  failed
 │   ├── NotBars                  the file or frame holds no bars at all
 │   ├── BarsUnreadable           a stored file is damaged
 │   ├── MissingBars              nothing stored for what was asked
+│   ├── BadMarket                prices or fills that no decision can be taken on
 │   └── StaleData             4  partly done, or data too old to act on
 ├── StoreError                1
 │   ├── StoreUnwritable          full disk, read-only folder
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BadConfigFile",
     "BadInstant",
+    "BadMarket",
     "BadValue",
     "BadWeights",
     "BarsUnreadable",
@@ -161,6 +163,13 @@ class MissingBars(DataError):
 
     def __init__(self, what: str, remedy: str = "run `tradeterm data update`, or `tradeterm data import FILE`") -> None:
         super().__init__(f"{what}: no bars stored; {remedy}")
+
+
+class BadMarket(DataError):
+    """Prices or fills that no decision can be taken on."""
+
+    def __init__(self, symbol: str, when: str, found: str) -> None:
+        super().__init__(f"{symbol} at {when}: {found}; run `tradeterm data validate`, then mend the bars")
 
 
 class StaleData(DataError):

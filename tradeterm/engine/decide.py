@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray
     from tradeterm.engine.book import Market, Plan, State, Terms
 
-__all__ = ["BAD_QUANTITY", "Decision", "decide_row", "mark_to_market", "new_decision", "whole_lots"]
+__all__ = ["Decision", "decide_row", "mark_to_market", "new_decision", "whole_lots"]
 
-BAD_QUANTITY = 1
 _EXACT = 2.0**53
 
 
@@ -96,7 +95,10 @@ def mark_to_market(market: Market, state: State, run: int, row: int, out: Decisi
 
 @kernel
 def decide_row(market: Market, plan: Plan, terms: Terms, state: State, run: int, row: int, out: Decision) -> int:
-    """Take one decision of one run; writes ``out`` and the ladder in ``state``, returns 0 or an error code."""
+    """Take one decision of one run; writes ``out`` and the ladder in ``state``.
+
+    Returns 0, or 1 + the instrument whose target is not finite or not exact in float64.
+    """
     mark_to_market(market, state, run, row, out)
     nav = out.totals[0]
     if not math.isfinite(nav):
@@ -181,7 +183,7 @@ def _size(market: Market, terms: Terms, state: State, run: int, row: int, nav: f
         exact = out.desired[j] * out.scale[j] * lots_per_weight
         target = whole_lots(exact, market.rounds[j])
         if not math.isfinite(target) or abs(target) > _EXACT:
-            return BAD_QUANTITY
+            return j + 1
         for m in range(out.wanted.shape[0]):
             out.wanted[m, j] = out.contribution[m, j] * out.scale[j] * lots_per_weight
         if market.rounds[j]:

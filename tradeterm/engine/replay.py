@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tradeterm.core.errors import BadWeights, StrategyBroken, TradetermError
+from tradeterm.core.errors import BadMarket, BadWeights, StrategyBroken, TradetermError
 from tradeterm.core.time import DAY_NS, iso
 from tradeterm.engine import budgets
 from tradeterm.engine.book import LADDER_STATES, Market, Plan, Terms, new_record, new_state
@@ -193,7 +193,7 @@ def replay(panel: Panel, fills: FillFrame, inputs: RegimeInputs, spec: BookSpec,
     frame = classify(panel.times, inputs, spec.thresholds)
     first = int(np.searchsorted(panel.times, start_ns))
     part = frame.rows(first, len(frame))
-    market = _market(panel, fills, spec, first)
+    market = _checked(_market(panel, fills, spec, first), spec)
     terms = _terms(spec, part)
     plan = _plan(spec, part)
     rows, strategies, instruments = len(panel) - first, len(spec.members), len(spec.instruments)
@@ -275,6 +275,21 @@ class _Stepper:
             for symbol, j in zip(self.member.symbols, self.columns, strict=True)
             if lots[j] != 0.0
         }
+
+
+def _checked(market: Market, spec: BookSpec) -> Market:
+    """Refuse prices and fill times that would be silent nonsense: a fill before its decision is look-ahead."""
+    wrong = (
+        (market.mark <= 0.0, "its close was not positive"),
+        (np.isinf(market.mark), "its close was infinite"),
+        ((market.fill_at >= 0) & (market.fill_at < market.times[:, None]), "its fill bar opened before the decision"),
+        ((market.fill_at[:-1] >= market.times[1:, None]), "its fill bar opened after the next decision"),
+    )
+    for where, found in wrong:
+        if where.any():
+            row, column = (int(index) for index in np.argwhere(where)[0])
+            raise BadMarket(spec.instruments[column].symbol, iso(int(market.times[row])), found)
+    return market
 
 
 def _market(panel: Panel, fills: FillFrame, spec: BookSpec, first: int) -> Market:

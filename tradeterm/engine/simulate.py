@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tradeterm.core.errors import BadMarket
 from tradeterm.engine.decide import Decision, decide_row, new_decision, whole_lots
 from tradeterm.engine.jit import kernel
 from tradeterm.engine.portfolio import move_holdings
@@ -211,7 +212,7 @@ def advance(market: Market, plan: Plan, terms: Terms, state: State, record: Reco
 
     Raises
     ------
-    FloatingPointError
+    BadMarket
         When a target quantity is not finite or not exact in float64 (above 2**53 lots).
     """
     runs, strategies, instruments = state.held.shape
@@ -219,5 +220,7 @@ def advance(market: Market, plan: Plan, terms: Terms, state: State, record: Reco
     decision = new_decision(strategies, instruments, classes)
     rest, factors = np.zeros(instruments), np.ones(classes)
     for run in range(runs):
-        if advance_rows(market, plan, terms, state, record, run, start, stop, decision, rest, factors):
-            raise FloatingPointError("a target quantity was not finite or above 2**53 lots; check prices and lot sizes")
+        error = advance_rows(market, plan, terms, state, record, run, start, stop, decision, rest, factors)
+        if error:
+            found = "its target quantity was not finite or above 2**53 lots"
+            raise BadMarket(f"instrument {error - 1}", f"a decision in rows {start} to {stop}", found)

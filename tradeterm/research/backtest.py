@@ -251,6 +251,7 @@ def _fact(
         "name": name,
         "kind": kind,
         "profile": settings.profile,
+        "made_up": settings.made_up,
         "timeframe": settings.config.system.timeframe,
         "fill": settings.config.system.fill,
         "start": iso(prepared.start_ns),

@@ -32,13 +32,14 @@ def render_page(
     *,
     asof: str,
     profile: str,
+    made_up: bool,
     signals: Sequence[Mapping[str, Any]],
     regime: Mapping[str, Any],
     book: Mapping[str, Any],
     snapshot: Mapping[str, Any],
 ) -> str:
     """Return the page as Markdown, from facts alone."""
-    made = " Bars are made up (sample market)." if profile == "sample" else ""
+    made = " SAMPLE: bars are made up." if made_up else ""
     lines = [f"# Daily {asof}", "", f"Profile {profile}.{made}", ""]
     lines += ["## Regime", "", *_regime(regime)]
     lines += ["## Signals", "", *_signals(signals)]
