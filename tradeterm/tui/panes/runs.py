@@ -238,11 +238,29 @@ def _metrics(found: RunView, width: int) -> list[Text]:
     columns = (Column(name="", width=18, grow=True), *(Column(name=name, width=9, right=True) for name in parts))
     rows = [
         Row(key=name, cells=(name, *(_value(name, values.get(name)) for values in parts.values())))
-        for name in found.metrics
+        for name in sorted(
+            found.metrics, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)
+        )
     ]
     return table(columns, rows, width) if rows else []
 
 
+_FIRST = (
+    "total_return",
+    "cagr",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "max_drawdown",
+    "bps_score",
+    "bps_robust",
+    "trades",
+    "win_rate",
+    "profit_factor",
+    "exposure",
+    "turnover",
+)
 _FRACTIONS = frozenset(
     {
         "total_return",

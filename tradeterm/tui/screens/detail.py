@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.containers import VerticalScroll
-from textual.widgets import Static
 
 from tradeterm.tui.screens.modal import Modal
 from tradeterm.tui.widgets.lines import Lines
@@ -38,4 +37,3 @@ class DetailScreen(Modal[None]):
         scroll.can_focus = True
         yield scroll
         lines.show(self._make)
-        yield Static("esc closes", classes="hint", markup=False)

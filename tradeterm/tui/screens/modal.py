@@ -35,6 +35,7 @@ class Modal(ModalScreen[Answer]):
         yield StatusBar()
         with Vertical(classes="box") as box:
             box.border_title = Text(self.heading()).markup
+            box.border_subtitle = "esc closes"
             yield from self.content()
 
     def heading(self) -> str:

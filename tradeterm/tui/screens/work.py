@@ -207,7 +207,7 @@ class WorkScreen(Screen[None]):
                 words = ["data", "import", found["file"], "--symbol", found["symbol"]]
                 self._run("import", [*words, "--timeframe", found["timeframe"]], pane="data")
 
-        note = "enter imports, esc closes; bars that look wrong are quarantined, not changed"
+        note = "enter imports; bars that look wrong are quarantined, not changed"
         self.app.push_screen(FormScreen("Import bars", _IMPORT, note), answered)
 
     def action_backtest(self) -> None:
@@ -223,7 +223,7 @@ class WorkScreen(Screen[None]):
             Field(name="start", hint="first day, such as 2018-01-01; empty: as configured"),
             Field(name="end", hint="last day; empty: the last decision that has passed"),
         )
-        self.app.push_screen(FormScreen("New backtest", fields, "enter starts, esc closes"), answered)
+        self.app.push_screen(FormScreen("New backtest", fields, "enter starts it as a process of its own"), answered)
 
     def action_mark(self) -> None:
         """Mark the run under the cursor."""

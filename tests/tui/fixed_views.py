@@ -1,0 +1,367 @@
+"""One of each read model, as of a fixed instant."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tradeterm.core.time import DAY_NS, HOUR_NS, from_iso
+from tradeterm.views.board import BoardView, Check, StrategyRow
+from tradeterm.views.book import BookView, Cut, LadderState, LimitUse, Position, Share
+from tradeterm.views.data import DataView, SeriesRow, SourceRow
+from tradeterm.views.orders import NO_SESSION, OrdersView
+from tradeterm.views.regime import Axis, Budget, Change, Limit, RegimeView
+from tradeterm.views.runs import Certified, Point, RunRow, RunsView, RunView, Trade
+from tradeterm.views.signals import HitRate, SignalRow, SignalsView
+from tradeterm.views.status import AxisState, StatusView
+
+NOW = from_iso("2026-11-21T01:45:51Z")
+ASOF = from_iso("2026-11-21T00:00:00Z")
+
+
+def series(symbol: str, asset_class: str, timeframe: str, **changes: Any) -> SeriesRow:
+    values: dict[str, Any] = {
+        "symbol": symbol,
+        "asset_class": asset_class,
+        "timeframe": timeframe,
+        "source": "sample" if timeframe == "1h" or asset_class == "macro" else "derived:1h",
+        "sample": True,
+        "rows": 12_345,
+        "first_ns": from_iso("2017-01-03"),
+        "last_ns": from_iso("2026-11-20T20:00:00Z"),
+        "known_ns": from_iso("2026-11-20T21:00:00Z"),
+        "due_ns": from_iso("2026-11-23T21:00:00Z"),
+        "late_hours": 0,
+        "gaps": 0,
+        "quarantined": 0,
+        "restated": 0,
+        "state": "ok",
+        "problem": None,
+    }
+    return SeriesRow(**(values | changes))
+
+
+DATA = DataView(
+    series=(
+        series("SPY", "equity", "1h"),
+        series("SPY", "equity", "h4"),
+        series("QQQ", "equity", "h4"),
+        series("BTC/USDT", "crypto", "h4", gaps=2),
+        series("ETH/USDT", "crypto", "h4"),
+        series("VIX", "macro", "daily", late_hours=26, state="LATE", last_ns=from_iso("2026-11-19")),
+        series("T10Y2Y", "macro", "daily"),
+        series("PMI", "macro", "monthly", quarantined=2, last_ns=from_iso("2026-10-01")),
+    ),
+    sources=(
+        SourceRow(source="sample", tried_ns=from_iso("2026-11-21T00:05:11Z"), files=8, failed=0, problem=None),
+        SourceRow(
+            source="import:vix.csv",
+            tried_ns=from_iso("2026-11-21T00:05:20Z"),
+            files=1,
+            failed=1,
+            problem="file is gone",
+        ),
+    ),
+    ok=7,
+    late=1,
+    bad=0,
+    gaps=2,
+    quarantined=2,
+    restated=0,
+)
+
+
+def run_row(run_id: str, name: str, **changes: Any) -> RunRow:
+    values: dict[str, Any] = {
+        "run_id": run_id,
+        "name": name,
+        "kind": "backtest",
+        "profile": "sample",
+        "timeframe": "h4",
+        "fill": "next_open",
+        "start_ns": from_iso("2018-01-01"),
+        "end_ns": ASOF,
+        "strategies": ("EquityTrendModel_v1", "CryptoMomentumModel_v1"),
+        "sharpe": 1.21,
+        "cagr": 0.112,
+        "max_drawdown": -0.17,
+        "total_return": 1.31,
+        "volatility": 0.093,
+        "win_rate": 0.54,
+        "trades": 214.0,
+        "bps_score": 0.71,
+        "bps_robust": 61.2,
+        "certificate": Certified(ok=True, checked=160, decisions=19_477, coverage="a sample"),
+        "ladder": "NORMAL",
+        "sample": True,
+    }
+    return RunRow(**(values | changes))
+
+
+RUNS = RunsView(
+    runs=(
+        run_row("a41f00aa11bb", "daily snapshot", kind="snapshot"),
+        run_row("9c0200aa11bb", "tight limits", cagr=0.061, sharpe=0.94, max_drawdown=-0.11, bps_score=0.55),
+        run_row(
+            "77de00aa11bb",
+            "peeks ahead",
+            cagr=None,
+            sharpe=None,
+            max_drawdown=None,
+            bps_score=None,
+            trades=None,
+            certificate=Certified(ok=False, checked=160, decisions=19_477, coverage="a sample"),
+        ),
+    ),
+    total=3,
+)
+
+
+def points(count: int) -> tuple[Point, ...]:
+    """A NAV that rises in waves, and its drawdown."""
+    found, peak = [], 0.0
+    for day in range(count):
+        nav = 100_000.0 * (1.0 + day / 400 + 0.06 * math.sin(day / 9))
+        peak = max(peak, nav)
+        found.append(Point(ts_ns=ASOF - (count - day) * DAY_NS, nav=nav, drawdown=nav / peak - 1.0))
+    return tuple(found)
+
+
+RUN = RunView(
+    row=RUNS.runs[0],
+    metrics={"total_return": 1.31, "cagr": 0.112, "sharpe": 1.21, "max_drawdown": -0.17, "trades": 214},
+    strategies={"EquityTrendModel_v1": {"total_return": 0.8, "sharpe": 1.1, "trades": 120}},
+    failures=(),
+    points=points(400),
+    trades=(
+        Trade(
+            ts_ns=ASOF - 4 * HOUR_NS,
+            at_ns=ASOF - 3 * HOUR_NS,
+            symbol="SPY",
+            side="BUY",
+            quantity=12.0,
+            price=589.1,
+            notional=7069.2,
+            fee=0.71,
+            slippage=1.41,
+        ),
+    ),
+    fills=1,
+)
+
+
+def position(symbol: str, asset_class: str, target: float, actual: float, strategy: str) -> Position:
+    return Position(
+        symbol=symbol,
+        asset_class=asset_class,
+        quantity=52.0,
+        mark=589.1,
+        target=target,
+        actual=actual,
+        delta=target - actual,
+        order=0.0,
+        strategies=(Share(strategy=strategy, before=target, after=target),),
+    )
+
+
+BOOK = BookView(
+    origin="simulated",
+    run_id="a41f00aa11bb",
+    profile="sample",
+    sample=True,
+    asof_ns=ASOF,
+    age_hours=1,
+    certified=True,
+    nav=101_234.55,
+    cash=36_039.5,
+    gross=0.644,
+    day_change=-0.0042,
+    residual=0.0,
+    positions=(
+        position("SPY", "equity", 0.31, 0.303, "EquityTrendModel_v1"),
+        position("QQQ", "equity", 0.14, 0.141, "EquityTrendModel_v1"),
+        position("BTC/USDT", "crypto", 0.12, 0.121, "CryptoMomentumModel_v1"),
+        position("ETH/USDT", "crypto", 0.08, 0.079, "CryptoMomentumModel_v1"),
+    ),
+    limits=(
+        LimitUse(name="gross", now=0.644, cap=1.2, binding=False),
+        LimitUse(name="max asset", now=0.303, cap=0.4, binding=False),
+        LimitUse(name="class crypto", now=0.2, cap=0.2, binding=True),
+        LimitUse(name="drawdown", now=0.012, cap=0.15, binding=False),
+    ),
+    cuts=(Cut(limit="class crypto", symbol=None, wanted=0.23, cap=0.2, headroom=0.0, passes=0.2),),
+    ladder=LadderState(state="NORMAL", drawdown=0.012, peak=102_464.0, derisk_at=0.15, halt_at=0.2, recovery=0.1),
+    history=points(31),
+)
+
+
+def axis(name: str, state: str, symbol: str, value: float, **changes: Any) -> Axis:
+    values: dict[str, Any] = {
+        "axis": name,
+        "state": state,
+        "last": state,
+        "status": "fresh",
+        "stale": False,
+        "age_hours": 0.0,
+        "since_ns": from_iso("2026-10-02"),
+        "input": symbol,
+        "value": value,
+        "reference": 541.0,
+    }
+    return Axis(**(values | changes))
+
+
+REGIME = RegimeView(
+    asof_ns=ASOF,
+    age_hours=1,
+    stale=False,
+    axes=(
+        axis("equity", "BULL", "SPY", 589.1),
+        axis("volatility", "NORMAL", "VIX", 18.2, last="LOW", status="unknown", stale=True, age_hours=50.0),
+        axis("crypto", "RISK_ON", "BTC/USDT", 97_210.0),
+        axis("macro", "EXPANSION", "PMI", 52.1),
+    ),
+    budgets=(
+        Budget(strategy="EquityTrendModel_v1", base=0.6, now=0.6),
+        Budget(strategy="IndexMeanReversionModel_v1", base=0.25, now=0.25),
+        Budget(strategy="CryptoMomentumModel_v1", base=0.15, now=0.075),
+    ),
+    limits=(Limit(name="gross", base=1.2, now=0.8), Limit(name="crypto class", base=0.2, now=0.2)),
+    changes=(
+        Change(ts_ns=from_iso("2026-11-03T16:00:00Z"), axis="volatility", before="LOW", after="NORMAL", value=16.1),
+        Change(ts_ns=from_iso("2026-10-02T20:00:00Z"), axis="equity", before="NEUTRAL", after="BULL", value=571.0),
+    ),
+)
+
+BOARD = BoardView(
+    strategies=(
+        StrategyRow(
+            name="EquityTrendModel_v1",
+            version="1.0.0",
+            file="equity_trend.py",
+            content_hash="ab" * 32,
+            error=None,
+            stage="research",
+            budget=0.6,
+            gate="candidate",
+            evidence="a41f00aa11bb",
+            checks=(
+                Check(what="Sharpe", need=">= 1", have="1.1", passed=True),
+                Check(what="drawdown", need="<= 25%", have="31.0%", passed=False),
+                Check(what="round trips", need=">= 20", have="-", passed=None),
+            ),
+        ),
+        StrategyRow(
+            name="broken_one",
+            version="",
+            file="broken_one.py",
+            content_hash="cd" * 32,
+            error="line 3: NameError: name 'ctx' is not defined",
+            stage="research",
+            budget=None,
+            gate="candidate",
+            evidence=None,
+            checks=(),
+        ),
+    ),
+    broken=1,
+    problem=None,
+)
+
+ORDERS = OrdersView(session="none", message=NO_SESSION, kill=None, events=())
+
+
+def signal(symbol: str, side: str, day: str, **changes: Any) -> SignalRow:
+    values: dict[str, Any] = {
+        "key": f"{day}|{symbol}",
+        "ts_ns": from_iso(day),
+        "symbol": symbol,
+        "strategy": "EquityTrendModel_v1",
+        "model_version": "EquityTrendModel_v1@1.0.0",
+        "horizon": 6,
+        "side": side,
+        "prob": 0.56,
+        "ev": 0.0037,
+        "sample": 321,
+        "matured": False,
+        "exit_at_ns": None,
+        "net": None,
+        "hit": None,
+    }
+    return SignalRow(**(values | changes))
+
+
+SIGNALS = SignalsView(
+    signals=(
+        signal("SPY", "long", "2026-11-21T00:00:00Z"),
+        signal("QQQ", "flat", "2026-11-21T00:00:00Z", prob=None, ev=None),
+        signal(
+            "SPY",
+            "long",
+            "2026-11-20T00:00:00Z",
+            matured=True,
+            exit_at_ns=from_iso("2026-11-20T20:00:00Z"),
+            net=0.0123,
+            hit=True,
+        ),
+        signal(
+            "QQQ",
+            "long",
+            "2026-11-20T00:00:00Z",
+            matured=True,
+            exit_at_ns=from_iso("2026-11-20T20:00:00Z"),
+            net=-0.004,
+            hit=False,
+        ),
+    ),
+    total=4,
+    waiting=2,
+    rates=(HitRate(strategy="all", rate=0.5, n=2), HitRate(strategy="EquityTrendModel_v1", rate=0.5, n=2)),
+)
+
+
+def status(**changes: Any) -> StatusView:
+    values: dict[str, Any] = {
+        "workspace": "/desk",
+        "mode": "SAMPLE",
+        "profile": "sample",
+        "sample": True,
+        "kill": None,
+        "nav": 101_234.55,
+        "day_change": -0.0042,
+        "drawdown": 0.012,
+        "ladder": "NORMAL",
+        "snapshot_run_id": "a41f00aa11bb",
+        "snapshot_asof_ns": ASOF,
+        "snapshot_age_hours": 1,
+        "regimes": (
+            AxisState(axis="equity", state="BULL", status="fresh", age_hours=0.0, stale=False),
+            AxisState(axis="volatility", state="NORMAL", status="unknown", age_hours=50.0, stale=True),
+            AxisState(axis="crypto", state="RISK_ON", status="fresh", age_hours=0.0, stale=False),
+            AxisState(axis="macro", state="EXPANSION", status="fresh", age_hours=0.0, stale=False),
+        ),
+        "regimes_asof_ns": ASOF,
+        "daily_id": "b83000000000",
+        "daily_asof_ns": ASOF,
+        "bps_score": 0.71,
+        "timeframe": "h4",
+        "next_decision_ns": from_iso("2026-11-21T04:00:00Z"),
+        "session": "none",
+        "heartbeat_ns": None,
+        "problem": None,
+    }
+    return StatusView(**(values | changes))
+
+
+STATUS = status()
+
+VIEWS: dict[str, Any] = {
+    "status": STATUS,
+    "data": DATA,
+    "runs": RUNS,
+    "book": BOOK,
+    "regime": REGIME,
+    "board": BOARD,
+    "orders": ORDERS,
+    "signals": SIGNALS,
+}
