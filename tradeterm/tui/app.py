@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -52,7 +53,8 @@ class TradetermApp(App[object]):
     """
 
     TITLE = "tradeterm"
-    CSS_PATH = "tradeterm.tcss"
+    # In full, or else a subclass elsewhere would look for it beside itself.
+    CSS_PATH = str(Path(__file__).with_name("tradeterm.tcss"))
     ENABLE_COMMAND_PALETTE = True
     ALLOW_IN_MAXIMIZED_VIEW = "Footer, StatusBar"
     BINDINGS: ClassVar[list[BindingType]] = [
