@@ -5,5 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$(sed -n 's/^requires = \["\(setuptools==[^"]*\)"\]$/\1/p' pyproject.toml)
 common=(--universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet)
-echo "$build" | uv pip compile pyproject.toml - "${common[@]}" -o requirements.lock
-echo "$build" | uv pip compile pyproject.toml - --extra dev -c requirements.lock "${common[@]}" -o requirements-dev.lock
+# The development lock first: what runs is then pinned to what was tested.
+echo "$build" | uv pip compile pyproject.toml - --extra dev "${common[@]}" -o requirements-dev.lock
+echo "$build" | uv pip compile pyproject.toml - -c requirements-dev.lock "${common[@]}" -o requirements.lock
