@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from tradeterm.config.log import stream
 from tradeterm.core.errors import FactConflict, LedgerBroken
 from tradeterm.core.ids import short_id
-from tradeterm.core.time import iso, iso_date
+from tradeterm.core.time import DAY_NS, from_ns, iso, iso_date
 from tradeterm.data.refresh import refresh
 from tradeterm.research.backtest import failure_line, keep, prepare, silent
 from tradeterm.research.desk import open_desk
@@ -293,9 +293,24 @@ class _Night:
             "metrics": result.fact["metrics"],
             "ladder": result.fact["ladder"],
         }
+        self._log_book(result.run_id)
         if not result.certificate.ok:
             self.incident(failure_line(result.run_id, result.certificate), "no metrics are shown for this run")
         return _Ended("done" if result.certificate.ok else "partial", outputs)
+
+    def _log_book(self, run_id: str) -> None:
+        """Log what the simulated book traded since the day before, and what it would order at the next open."""
+        store = RunStore(self.settings.workspace.results)
+        fills = store.table(run_id, "trades").to_pylist()
+        since = from_ns(self.asof_ns - DAY_NS)
+        for fill in fills:
+            if fill["at"] >= since:
+                fact = {**fill, "ts": fill["ts"].isoformat(), "at": fill["at"].isoformat(), "simulated": True}
+                stream("trades", run_id=self.daily_id).info("simulated fill {}", fill["symbol"], **fact)
+        for item in store.document(run_id, "book")["positions"]:
+            if item["order"]:
+                fact = {"symbol": item["symbol"], "quantity": item["order"], "simulated": True}
+                stream("orders", run_id=self.daily_id).info("simulated order {}", item["symbol"], **fact)
 
     def report(self) -> _Ended:
         """Write the page of this run."""

@@ -55,7 +55,8 @@ def use_kernel_cache(
         env.pop("NUMBA_CACHE_DIR", None)
         return None
     folder = (cache if cache is not None else _user_cache()) / "tradeterm" / "kernels" / kernel_hash(package)
-    new = not folder.is_dir()
+    # Not Path.is_dir, which raises where a parent folder is closed to us.
+    new = not os.path.isdir(folder)
     if not _usable(folder):
         env[SWITCH] = "0"
         env.pop("NUMBA_CACHE_DIR", None)

@@ -6,6 +6,8 @@ import fcntl
 import os
 from typing import IO, TYPE_CHECKING
 
+from tradeterm.core.errors import StoreUnwritable
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -60,17 +62,23 @@ class LogFolder:
     """
 
     def __init__(self, folder: Path, proc: str, *, limit_bytes: int, keep: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._limit, self._keep = folder, limit_bytes, keep
         self._files: dict[str, RotatingFile] = {}
-        self.proc, self._claim = _claim(folder, proc)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.proc, self._claim = _claim(folder, proc)
+        except OSError as error:
+            raise StoreUnwritable(folder, error.strerror or str(error)) from error
 
     def write(self, stream: str, line: str) -> None:
         """Append one line to a stream."""
         file = self._files.get(stream)
         if file is None:
             path = self._folder / f"{stream}.{self.proc}.jsonl"
-            file = self._files[stream] = RotatingFile(path, limit_bytes=self._limit, keep=self._keep)
+            try:
+                file = self._files[stream] = RotatingFile(path, limit_bytes=self._limit, keep=self._keep)
+            except OSError as error:
+                raise StoreUnwritable(path, error.strerror or str(error)) from error
         file.write(line)
 
     def close(self) -> None:

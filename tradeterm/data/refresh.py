@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tradeterm.core.errors import DataError, MissingBars, StoreError
+from tradeterm.core.errors import DataError, MissingBars, StoreError, StoreUnwritable
 from tradeterm.core.market import AssetClass, BarKey, Bars, Timeframe
 from tradeterm.data.calendar import next_expected_close
 from tradeterm.data.derive import derive, origin
@@ -117,6 +117,9 @@ def _refreshed(
             raise DataError(f"{instrument.symbol}: source '{name}' is not known; use one of {', '.join(sources)}")
         with store.locked(key):
             return _fetched(store, plan, instrument, key, sources[name], asof_ns)
+    except StoreUnwritable:
+        # A disk that takes nothing is no failing source: every other symbol would fail too.
+        raise
     except (DataError, StoreError) as failure:
         return [RefreshItem(key=key, source=name, state="failed", error=str(failure))]
 

@@ -14,6 +14,7 @@ from tradeterm.core.time import iso
 if TYPE_CHECKING:
     from tradeterm.cli.output import Page
     from tradeterm.config.settings import Settings
+    from tradeterm.daily import StepResult
 
 __all__ = ["app"]
 
@@ -45,6 +46,8 @@ def daily(
             for step in result.steps
         ]
         page.table(("step", "status", "result", ">time"), steps)
+        for line in _troubles(result.steps):
+            page.line(line)
         if result.written:
             page.line()
             page.table(("written", "path"), result.written)
@@ -80,6 +83,13 @@ def _bars_of(settings: Settings) -> str:
     if any(entry.source == "sample" for entry in settings.config.universe.instruments):
         return "SAMPLE"
     return settings.experiment or f"profile {settings.profile}"
+
+
+def _troubles(steps: tuple[StepResult, ...]) -> list[str]:
+    """What was left out, a line each."""
+    outputs = {step.name: step.outputs for step in steps}
+    failed = [f"! {item['bars']}: {item['error']}" for item in outputs["refresh"].get("failed", [])]
+    return failed + [f"! signal refused: {key}" for key in outputs["predict"].get("refused", [])]
 
 
 def _outputs(outputs: object) -> str:
