@@ -7,6 +7,7 @@ folder, so that later calls import neither pandas nor exchange_calendars. UTC da
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -198,7 +199,10 @@ def _build(calendar: str) -> Sessions:
     # 0.7 s, nearly all of it the import of pandas; explicit bounds, as the default ones move with today's date.
     from exchange_calendars import get_calendar
 
-    found = get_calendar(calendar, start=_FIRST, end=_LAST)
+    with warnings.catch_warnings():
+        # It uses pandas in ways that a later pandas will change; both are pinned.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = get_calendar(calendar, start=_FIRST, end=_LAST)
     dates = found.sessions.as_unit("ns").asi8
     opens = found.schedule["open"].dt.as_unit("ns").astype("int64").to_numpy()
     closes = found.schedule["close"].dt.as_unit("ns").astype("int64").to_numpy()

@@ -1,0 +1,11 @@
+"""Calendars are kept in one folder for all test processes: no home directory is read."""
+
+from __future__ import annotations
+
+import getpass
+import tempfile
+from pathlib import Path
+
+from tradeterm.data.calendar import use_calendar_cache
+
+use_calendar_cache(Path(tempfile.gettempdir()) / f"tradeterm-tests-{getpass.getuser()}")
