@@ -132,7 +132,8 @@ class TradetermApp(App[object]):
         self.show_latch()
 
     def show_latch(self) -> None:
-        """Show on every screen whether the latch stands."""
+        """Show on every screen whether the latch stands, and what mode this is."""
+        self.set_class(self.mode == "LIVE", "-live")
         for screen in self.screen_stack:
             for bar in screen.query(StatusBar):
                 bar.show()
@@ -184,10 +185,9 @@ class TradetermApp(App[object]):
         if not self._screen_stack:
             return
         if name == "status":
-            self.set_class(self.mode == "LIVE", "-live")
             self.show_latch()
         work_screen = self._work_screen()
-        if work_screen is not None and work_screen.is_mounted:
+        if work_screen is not None:
             work_screen.show(name, view, trouble)
 
     def refresh_views(self) -> None:
@@ -270,7 +270,8 @@ class TradetermApp(App[object]):
             work_screen.say(text)
 
     def _work_screen(self) -> WorkScreen | None:
-        return next((screen for screen in self._screen_stack if isinstance(screen, WorkScreen)), None)
+        """Return the work screen once its panes are there; what comes before is shown when they are."""
+        return next((each for each in self._screen_stack if isinstance(each, WorkScreen) and each.is_mounted), None)
 
     # Crashes
 

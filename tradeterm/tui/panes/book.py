@@ -86,7 +86,7 @@ class BookPane(Pane):
             return ("no book yet; D runs the daily, which makes one",)
         made_up = "SAMPLE, " if view.sample else ""
         old = f", {age(view.age_hours)} old" if view.age_hours and view.age_hours >= 24 else ""
-        return (f"{made_up}simulated: book of snapshot {view.run_id[:6]} at {stamp(view.asof_ns)}{old}",)
+        return (f"{made_up}simulated: run {view.run_id[:6]} at {stamp(view.asof_ns)}{old}",)
 
     def rows(self) -> Sequence[Row]:
         """One row per instrument, and cash."""
@@ -111,7 +111,7 @@ class BookPane(Pane):
         if view.run_id is None:
             return "", False
         binding = sum(item.binding for item in view.limits)
-        text = f"NAV {money(view.nav)}  residual {view.residual:g}" if view.residual is not None else "residual -"
+        text = f"residual {view.residual:g}" if view.residual is not None else "residual -"
         cut = view.ladder is not None and view.ladder.state.lower() != "normal"
         return text + (f"  {binding} binding" if binding else ""), cut or view.certified is False
 

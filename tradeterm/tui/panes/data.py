@@ -58,7 +58,7 @@ class DataPane(Pane):
     def notes(self) -> Sequence[str]:
         """Say that bars are made up, or that there are none."""
         if all(row.rows is None for row in self.view.series):
-            return ("nothing is stored; D runs the daily, u updates, i imports a file",)
+            return ("nothing stored: D runs the daily, u updates, i imports",)
         return ("SAMPLE bars: made up, no market",) if any(row.sample for row in self.view.series) else ()
 
     def rows(self) -> Sequence[Row]:
@@ -75,8 +75,8 @@ class DataPane(Pane):
                 lines += table(_SOURCES, _source_rows(view), width)
             else:
                 lines.append(Text("no refresh recorded yet", DIM))
-            if view.quarantined or view.restated:
-                lines.append(Text(f"quarantined {view.quarantined} rows, restated {view.restated} bars", WARN))
+            counts = {"quarantined rows": view.quarantined, "restated bars": view.restated}
+            lines += [Text(f"{count:,} {name}", WARN) for name, count in counts.items() if count]
             return lines
 
         self.query_one("#sources", Lines).show(make)

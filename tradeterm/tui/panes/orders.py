@@ -73,7 +73,9 @@ class OrdersPane(Pane):
         def make(width: int) -> list[Text]:
             lines = [Text()]
             if signals is not None and signals.signals:
-                rates = [f"{item.strategy} {percent(item.rate, 0)} of {item.n}" for item in signals.rates if item.n]
+                rates = [
+                    f"{_who(item.strategy)} {percent(item.rate, 0)} of {item.n}" for item in signals.rates if item.n
+                ]
                 lines.append(Text(f"hit rate  {'   '.join(rates)}" if rates else "hit rate  -  (none has matured)"))
             return lines + _switch(view)
 
@@ -103,6 +105,10 @@ class OrdersPane(Pane):
             "hit": _hit(item).plain,
         }
         return f"signal {item.symbol}", lambda width: pairs(told, width)
+
+
+def _who(strategy: str) -> str:
+    return strategy if strategy == "all" else initials(strategy)
 
 
 def _hit(item: SignalRow) -> Text:

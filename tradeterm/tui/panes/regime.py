@@ -24,7 +24,6 @@ _BUDGETS = (
     Column(name="budget", width=22, grow=True),
     Column(name="base", width=6, right=True),
     Column(name="now", width=6, right=True),
-    Column(name="", width=1),
 )
 _CHANGES = (
     Column(name="changes", width=10),
@@ -127,7 +126,7 @@ def _beneath(view: RegimeView, width: int) -> list[Text]:
     rows = [
         Row(
             key=item.strategy,
-            cells=(item.strategy, percent(item.base, 0), percent(item.now, 0), _lower(item.base, item.now)),
+            cells=(item.strategy, percent(item.base, 0), _now(item.base, item.now)),
         )
         for item in view.budgets
     ]
@@ -142,5 +141,6 @@ def _beneath(view: RegimeView, width: int) -> list[Text]:
     return lines
 
 
-def _lower(base: float | None, now: float | None) -> Text:
-    return Text("-", WARN) if base is not None and now is not None and now < base else Text(" ")
+def _now(base: float | None, now: float | None) -> Text:
+    lower = base is not None and now is not None and now < base
+    return Text(percent(now, 0), WARN if lower else "")

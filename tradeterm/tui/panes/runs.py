@@ -104,7 +104,7 @@ class RunsPane(Pane):
         yield Grid(self.COLUMNS)
         yield Lines(id="run-line", classes="beneath")
         yield Chart(lambda value: f"{value:,.0f}", id="equity", classes="chart -empty")
-        yield Chart(lambda value: f"{value:.0%}", id="drawdown", classes="chart -empty")
+        yield Chart(lambda value: f"{value:.0%}", id="drawdown", classes="chart -empty", color="red")
 
     def notes(self) -> Sequence[str]:
         """Say that there are none yet, or that bars were made up."""
@@ -124,7 +124,7 @@ class RunsPane(Pane):
         """Count the runs."""
         failed = sum(not row.certificate.ok for row in self.view.runs)
         text = f"{self.view.total} run{'' if self.view.total == 1 else 's'}"
-        return text + (f"  {failed} without certificate" if failed else ""), failed > 0
+        return text + (f"  {failed} uncertified" if failed else ""), failed > 0
 
     def on_data_table_row_highlighted(self) -> None:
         """Follow the cursor."""
@@ -196,9 +196,9 @@ def _headline(row: RunRow | None, found: RunView | str | None) -> list[Text]:
     if row is None:
         return []
     word = Text("certificate ok", DIM) if row.certificate.ok else Text("! certificate FAILED, no metrics", BAD)
-    lines = [Text(), Text.assemble(f"{row.run_id[:6]}  {date(row.start_ns)} to {date(row.end_ns)}  ", word)]
-    if row.sample:
-        lines[1].append("  SAMPLE", "bold")
+    made_up = "SAMPLE " if row.sample else ""
+    period = f"{date(row.start_ns)[:7]}..{date(row.end_ns)[:7]}"
+    lines = [Text(), Text.assemble((made_up, "bold"), f"{row.run_id[:6]}  {period}  ", word)]
     if isinstance(found, str):
         lines.append(Text(f"! {found}", WARN))
     elif found is None:

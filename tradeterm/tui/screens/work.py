@@ -81,6 +81,12 @@ class WorkScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show the first pane, and what the app knows already."""
         self._activate("data")
+        self._show_known()
+        # Once more when the screen counts as mounted: what came in between was not handed on.
+        self.call_after_refresh(self._show_known)
+
+    def _show_known(self) -> None:
+        self.desk.show_latch()
         for name, (view, trouble) in self.desk.views.items():
             self.show(name, view, trouble)
 

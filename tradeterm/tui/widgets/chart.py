@@ -39,15 +39,15 @@ class Chart(PlotextPlot):
     """One series by day."""
 
     def __init__(
-        self, form: Callable[[float], str], *, id: str | None = None, classes: str | None = None, filled: bool = False
+        self, form: Callable[[float], str], *, id: str | None = None, classes: str | None = None, color: str = "blue"
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._form = form
-        self._filled = filled
+        self._color = color
         self._times: tuple[int, ...] = ()
         self._values: tuple[float, ...] = ()
         self._drawn: tuple[object, ...] = ()
-        # No colours of its own: the line takes the widget's, also in an ANSI theme and without colour.
+        # Frame and labels take the colours of the widget; the line's is one of the terminal's, as in cells.
         self.theme = "clear"
 
     def show(self, times: Sequence[int], values: Sequence[float]) -> None:
@@ -77,7 +77,7 @@ class Chart(PlotextPlot):
             [index for index, _ in points],
             [value for _, value in points],
             marker="braille",
-            fillx=self._filled,
+            color=self._color,
         )
         plot.ylim(low, high)
         plot.xaxes(False, False)

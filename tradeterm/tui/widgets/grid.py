@@ -32,7 +32,7 @@ class Grid(DataTable[Text]):
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("table")]
 
     def __init__(self, columns: Sequence[Column], *, id: str | None = None) -> None:
-        super().__init__(id=id, cell_padding=0, cursor_type="row", zebra_stripes=False)
+        super().__init__(id=id, cell_padding=0, cursor_type="row", cursor_foreground_priority="renderable")
         self._offered = tuple(columns)
         self._fitted: list[tuple[int, Column, int]] = []
         self._all: tuple[Row, ...] = ()
@@ -73,6 +73,10 @@ class Grid(DataTable[Text]):
     def on_resize(self, event: events.Resize) -> None:
         """Fit the columns to the new width."""
         self._refit()
+
+    def watch_show_vertical_scrollbar(self, show: bool) -> None:
+        """Leave room for the scroll bar."""
+        self.call_after_refresh(self._refit)
 
     def on_focus(self) -> None:
         """Put the marker on the cursor's row."""
@@ -124,7 +128,7 @@ class Grid(DataTable[Text]):
         self._point()
 
     def _refit(self) -> None:
-        fitted = fit(self._offered, max(1, self.size.width - _MARK_WIDTH))
+        fitted = fit(self._offered, max(1, self.scrollable_content_region.width - _MARK_WIDTH))
         if fitted == self._fitted:
             return
         self._fitted = fitted

@@ -1,0 +1,157 @@
+"""What the screens look like, as pictures that a person has looked at.
+
+After an intended change: ``pytest tests/tui/test_snapshots.py --snapshot-update``, and look at each file again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from fixed_views import NOW, RUN, RUNS, VIEWS, status
+from textual.pilot import Pilot
+
+from tradeterm import killfile
+from tradeterm.killfile import KillRecord
+from tradeterm.tui.app import TradetermApp
+from tradeterm.tui.keys import PANES
+from tradeterm.tui.messages import RunRead
+from tradeterm.tui.screens.work import WorkScreen
+from tradeterm.views import book, data, regime, runs, signals
+from tradeterm.views import status as status_view
+
+MakeApp = Callable[..., TradetermApp]
+Compare = Callable[..., bool]
+KILL = KillRecord("2026-11-21T01:45:50.123456Z", "operator:key")
+
+
+def pressing(*names: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """Read the run of pane 2, press these, and wait for what follows."""
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await pilot.pause()
+        pilot.app.post_message(RunRead(RUN.row.run_id, RUN))
+        await pilot.press(*names)
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+    return before
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> TradetermApp:
+    """The app on fixed views; runs come from them, not from a store."""
+    made = make_app()
+    made.read_run = lambda run_id: None  # type: ignore[assignment,method-assign]
+    return made
+
+
+@pytest.mark.parametrize("pane", PANES)
+def test_pane_at_80_by_24(app: TradetermApp, snap_compare: Compare, pane: str) -> None:
+    number = str(PANES.index(pane) + 1)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=pressing("2" if number == "1" else "1", number))
+
+
+def test_screen_at_120_by_36(app: TradetermApp, snap_compare: Compare) -> None:
+    assert snap_compare(app, terminal_size=(120, 36), run_before=pressing())
+
+
+def test_screen_at_160_by_48(app: TradetermApp, snap_compare: Compare) -> None:
+    assert snap_compare(app, terminal_size=(160, 48), run_before=pressing("2"))
+
+
+def test_screen_killed(app: TradetermApp, snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(killfile, "trip", lambda results, by: KILL)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=pressing("3", "f9"))
+
+
+def test_modal_killed(app: TradetermApp, snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(killfile, "trip", lambda results, by: KILL)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=pressing("2", "enter", "f9"))
+
+
+def test_screen_without_colour(make_app: MakeApp, snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(make_app(), terminal_size=(80, 24), run_before=pressing("5"))
+
+
+def test_screen_that_is_too_small(app: TradetermApp, snap_compare: Compare) -> None:
+    assert snap_compare(app, terminal_size=(58, 20), run_before=pressing())
+
+
+def test_screen_on_an_empty_workspace(make_app: MakeApp, settings: Any, snap_compare: Compare) -> None:
+    workspace = settings.workspace
+    empty = {
+        "status": status_view.build(workspace, NOW, profile="sample", sample=True),
+        "data": data.build(workspace, NOW, config=None, profile="sample"),
+        "runs": runs.build(workspace, NOW),
+        "book": book.build(workspace, NOW, profile="sample", sample=True),
+        "regime": regime.build(workspace, NOW),
+        "orders": VIEWS["orders"],
+        "signals": signals.build(workspace, NOW),
+    }
+    assert snap_compare(make_app(views=empty), terminal_size=(120, 36))
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((80, 24), 1), ((99, 30), 1), ((100, 30), 6), ((139, 40), 6), ((140, 48), 6), ((59, 40), 1), ((120, 23), 1)],
+)
+async def test_panes_that_fit_are_shown(make_app: MakeApp, size: tuple[int, int], shown: int) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        panes = [pane.NAME for pane in app.screen.query(".pane") if pane.display]
+        assert len(panes) == shown
+        too_small = size[0] < 60 or size[1] < 24
+        assert app.screen.query_one("#larger").display is too_small
+        if too_small:
+            assert panes == ["orders"]
+
+
+async def test_resizing_both_ways_keeps_pane_and_rows(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("4", "j")
+        screen = app.screen
+        assert isinstance(screen, WorkScreen)
+        for size in ((160, 48), (80, 24), (120, 36), (58, 20), (160, 48)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert screen.active == "regime"
+            assert screen.here.grid.current == "volatility"
+            assert screen.here.grid.row_count == 4
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 140, 160, 200])
+async def test_mode_and_kill_hint_are_never_cut(make_app: MakeApp, width: int) -> None:
+    views = VIEWS | {"status": status(nav=123_456_789_012.34, mode="LIVE", profile="live", sample=False)}
+    app = make_app(views=views)
+    async with app.run_test(size=(width, 30)) as pilot:
+        await pilot.pause()
+        bar = app.screen.query_one("StatusBar")
+        line, hint = bar.query_one("#status-line"), bar.query_one("KillHint")
+        assert str(line.render()).startswith(" LIVE ")
+        assert line.region.right <= hint.region.x
+        assert hint.region.right == width
+        assert "F9 KILL" in str(hint.render())
+        assert app.has_class("-live")
+
+
+@pytest.mark.parametrize("name", ["data", "runs", "book"])
+async def test_sample_is_a_word_where_sample_data_is_shown(make_app: MakeApp, name: str) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "SAMPLE" in str(app.screen.query_one(f"#pane-{name} .note").render())
+        assert str(app.screen.query_one("#status-line").render()).startswith(" SAMPLE ")
+
+
+def test_optimistic_fills_are_called_so(make_app: MakeApp) -> None:
+    from dataclasses import replace
+
+    from tradeterm.tui.panes.runs import _row
+
+    assert "optimistic" in _row(replace(RUNS.runs[0], fill="close"), marked=False).text
+    assert "optimistic" not in _row(RUNS.runs[0], marked=False).text
