@@ -13,6 +13,12 @@ TradetermError                1  failed
 │   ├── BarsUnreadable           a stored file is damaged
 │   ├── MissingBars              nothing stored for what was asked
 │   ├── BadMarket                prices or fills that no decision can be taken on
+│   ├── SourceError              a data service didn't give what was asked
+│   │   ├── SourceRefused        it wants a key, or refuses the one it was given
+│   │   ├── UnknownSymbol     2  it has no such symbol
+│   │   ├── SourceBusy           it asks to be asked less often
+│   │   ├── SourceDown           no answer in time, or an error of its own
+│   │   └── BadAnswer            an answer that can't be true, or is none
 │   └── StaleData             4  partly done, or data too old to act on
 ├── StoreError                1
 │   ├── StoreUnwritable          full disk, read-only folder
@@ -43,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "BadAnswer",
     "BadConfigFile",
     "BadInstant",
     "BadMarket",
@@ -63,6 +70,10 @@ __all__ = [
     "RiskHalt",
     "RunMismatch",
     "RunNotFound",
+    "SourceBusy",
+    "SourceDown",
+    "SourceError",
+    "SourceRefused",
     "StaleData",
     "StoreError",
     "StoreUnwritable",
@@ -71,6 +82,7 @@ __all__ = [
     "StrategyNotFound",
     "TradetermError",
     "UnknownKey",
+    "UnknownSymbol",
     "UsageError",
     "WorkspaceNotFound",
     "nearest",
@@ -170,6 +182,56 @@ class BadMarket(DataError):
 
     def __init__(self, symbol: str, when: str, found: str) -> None:
         super().__init__(f"{symbol} at {when}: {found}; run `tradeterm data validate`, then mend the bars")
+
+
+class SourceError(DataError):
+    """A data service didn't give what was asked; ``attempts`` says how often it was asked."""
+
+    remedy = "run `tradeterm data update` again later"
+
+    def __init__(self, source: str, symbol: str, found: str, remedy: str = "") -> None:
+        super().__init__(source, symbol, found, remedy)
+        self.source, self.symbol, self.found = source, symbol, found
+        if remedy:
+            self.remedy = remedy
+        self.attempts = 1
+
+    def __str__(self) -> str:
+        times = f" (asked {self.attempts} times)" if self.attempts > 1 else ""
+        return f"{self.source} {self.symbol}: {self.found}{times}; {self.remedy}"
+
+
+class SourceRefused(SourceError):
+    """The service wants a key, or refuses the one it was given."""
+
+    remedy = "check the service's key in the environment or .env (`tradeterm doctor`)"
+
+
+class UnknownSymbol(SourceError):
+    """The service has no such symbol."""
+
+    exit_code = 2
+    remedy = "check the symbol and its source in configs/base/universe.yaml"
+
+
+class SourceBusy(SourceError):
+    """The service asks to be asked less often; after ``retry_after_s`` if it said so."""
+
+    def __init__(
+        self, source: str, symbol: str, found: str, remedy: str = "", *, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(source, symbol, found, remedy)
+        self.retry_after_s = retry_after_s
+
+
+class SourceDown(SourceError):
+    """No answer in time, a broken connection, or an error of the service itself."""
+
+
+class BadAnswer(SourceError):
+    """An answer that is cut, empty where it can't be, of another shape, or can't be true; nothing of it is used."""
+
+    remedy = "nothing of it was stored; run `tradeterm data update` again later"
 
 
 class StaleData(DataError):

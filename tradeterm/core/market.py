@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, MINUTE_NS
 
 if TYPE_CHECKING:
     from tradeterm.core.types import FloatArray, IntArray
 
-__all__ = ["AssetClass", "BarKey", "Bars", "FillBars", "Instrument", "Timeframe", "file_stem"]
+__all__ = ["Actions", "AssetClass", "BarKey", "Bars", "FillBars", "Instrument", "Timeframe", "file_stem"]
 
 
 class AssetClass(StrEnum):
@@ -134,3 +134,21 @@ class Bars:
 
     def __len__(self) -> int:
         return len(self.ts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actions:
+    """Corporate actions of one instrument, sorted by ``ex_ns``, shape (A,) each.
+
+    ex_ns : open of the session from which the action holds, ns UTC
+    kind : ``split`` or ``dividend``
+    value : split: new units per old one (a 4-for-1 split is 4.0); dividend: cash per unit held before, in raw
+        prices of the day (not adjusted for later splits)
+    """
+
+    ex_ns: IntArray
+    kind: tuple[Literal["split", "dividend"], ...]
+    value: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.ex_ns)

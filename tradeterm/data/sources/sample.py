@@ -16,6 +16,7 @@ from tradeterm.core.errors import DataError, nearest
 from tradeterm.core.market import Bars, Timeframe
 from tradeterm.core.time import DAY_NS, HOUR_NS, from_iso
 from tradeterm.data.resample import resample_daily, source_closes
+from tradeterm.data.sources.answers import no_actions
 from tradeterm.data.sources.sample_macro import SERIES, macro_series
 from tradeterm.data.sources.sample_paths import (
     HOURS,
@@ -31,7 +32,7 @@ from tradeterm.data.sources.sample_paths import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tradeterm.core.market import Instrument
+    from tradeterm.core.market import Actions, Instrument
     from tradeterm.core.types import FloatArray, IntArray
     from tradeterm.data.publication import PublicationRule
 
@@ -101,6 +102,10 @@ class SampleMarket:
             whole = self._traded(symbol, timeframe, end_ns)
         first = int(np.searchsorted(whole.ts, start_ns, side="left"))
         return _rows(whole, first, int(np.searchsorted(whole.known_at, end_ns, side="right")))
+
+    def actions(self, instrument: Instrument, start_ns: int, end_ns: int) -> Actions:
+        """Return no corporate actions: the market is made without any."""
+        return no_actions()
 
     def _traded(self, symbol: str, timeframe: Timeframe, end_ns: int) -> Bars:
         if timeframe not in (Timeframe.H1, Timeframe.DAILY):
