@@ -82,7 +82,8 @@ def test_a_second_update_adds_nothing(as_json: Json) -> None:
 def test_a_check_of_a_shipped_strategy_passes(as_json: Json) -> None:
     as_json("data", "update", "--asof", "2017-06-30")
     found = as_json("strategy", "check", "EquityTrendModel_v1", *WINDOW)
-    assert (found["ok"], found["failures"]) == (True, [])
+    (checked,) = found["strategies"]
+    assert (found["ok"], checked["failures"]) == (True, [])
 
 
 def test_a_failure_is_logged_and_told_once(

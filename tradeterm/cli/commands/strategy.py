@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,24 +55,37 @@ def list_(context: typer.Context) -> None:
 @app.command()
 def check(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Strategy, as `tradeterm strategy list` names it.")],
+    name: Annotated[str, typer.Argument(help="Strategy, as `tradeterm strategy list` names it; nothing = each.")] = "",
     every: Annotated[bool, typer.Option("--all", help="Decide again at every time, not at a sample.")] = False,
     asof: Annotated[str, typer.Option("--asof", help="Date, instant or today: the newest decision.")] = "today",
 ) -> None:
-    """Decide again with the future cut off and with garbage in its place; any difference fails."""
+    """Decide again on each decision's look-back alone, with the future cut off; any difference fails."""
     invocation = invocation_of(context)
     settings = invocation.settings()
     invocation.use_engine()
     from tradeterm.research.certificate import check_strategy
 
+    names = [name] if name else [entry.name for entry in settings.config.models.strategies if entry.enabled]
     with progress() as report:
-        result = check_strategy(settings, name, end_ns=invocation.instant(asof), every=every, progress=report)
-    raise typer.Exit(_report(context, result))
+        results = [
+            check_strategy(settings, each, end_ns=invocation.instant(asof), every=every, progress=report)
+            for each in names
+        ]
+    failed = [result.name for result in results if not result.certificate.ok]
+
+    def show(page: Page) -> None:
+        for result in results:
+            _show(page, result)
+
+    document = {"schema": "tradeterm.check.v1", "ok": not failed, "strategies": [_document(each) for each in results]}
+    mend = f"mend the strategy, then tradeterm strategy check {failed[0]} --all" if failed else ""
+    invocation.out.result(document, show, next_command=mend or "tradeterm backtest run")
+    if failed:
+        raise typer.Exit(CertificateFailed.exit_code)
 
 
-def _report(context: typer.Context, result: StrategyCheck) -> int:
-    certificate = result.certificate
-    failures = [
+def _failures(result: StrategyCheck) -> list[dict[str, Any]]:
+    return [
         {
             "strategy": item.strategy,
             "time": iso(item.time_ns),
@@ -80,21 +93,24 @@ def _report(context: typer.Context, result: StrategyCheck) -> int:
             "expected": item.expected,
             "found": item.found,
         }
-        for item in certificate.differences
+        for item in result.certificate.differences
     ]
 
-    def show(page: Page) -> None:
-        verdict = (
-            "no look-ahead found" if certificate.ok else "LOOK-AHEAD: decisions changed when the future was cut off"
-        )
-        page.line(f"{result.name} {result.version}: {verdict}")
-        page.line(f"decided again: {certificate.coverage}")
-        if failures:
-            columns = ("time", "what", "expected", "found")
-            page.table(columns, [[failure[column] for column in columns] for failure in failures[:_SHOWN]])
 
-    document = {
-        "schema": "tradeterm.check.v1",
+def _show(page: Page, result: StrategyCheck) -> None:
+    ok = result.certificate.ok
+    verdict = "no look-ahead found" if ok else "LOOK-AHEAD: decisions changed when the future was cut off"
+    page.line(f"{result.name} {result.version}: {verdict}")
+    page.line(f"decided again: {result.certificate.coverage}")
+    failures = _failures(result)
+    if failures:
+        columns = ("time", "what", "expected", "found")
+        page.table(columns, [[failure[column] for column in columns] for failure in failures[:_SHOWN]])
+
+
+def _document(result: StrategyCheck) -> dict[str, Any]:
+    certificate = result.certificate
+    return {
         "strategy": result.name,
         "version": result.version,
         "start": iso(result.start_ns),
@@ -103,9 +119,5 @@ def _report(context: typer.Context, result: StrategyCheck) -> int:
         "checked": certificate.checked,
         "decisions": certificate.decisions,
         "coverage": certificate.coverage,
-        "failures": failures,
+        "failures": _failures(result),
     }
-    mend = f"mend the strategy, then tradeterm strategy check {result.name} --all"
-    follow = "tradeterm backtest run" if certificate.ok else mend
-    invocation_of(context).out.result(document, show, next_command=follow)
-    return 0 if certificate.ok else CertificateFailed.exit_code
