@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import sys
 import tempfile
 from pathlib import Path
 
 from tradeterm.data.calendar import use_calendar_cache
 
 use_calendar_cache(Path(tempfile.gettempdir()) / f"tradeterm-tests-{getpass.getuser()}")
+
+# What several files of this room share lies beside them.
+sys.path.insert(0, str(Path(__file__).parent))

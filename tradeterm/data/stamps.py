@@ -86,7 +86,7 @@ def _parsed(cell: Any) -> tuple[int, bool] | None:
     if isinstance(cell, date):
         return _moment(datetime(cell.year, cell.month, cell.day))  # noqa: DTZ001 - a date has no zone
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
-        return _unix(str(cell))
+        return _unix(f"{cell:f}" if isinstance(cell, float) else str(cell)) if math.isfinite(cell) else None
     if not isinstance(cell, str):
         return None
     if _NUMBER.fullmatch(cell):
