@@ -12,7 +12,7 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.lock pyproject.toml | cksum |
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format lint types imports docs lock bench-startup clean
+.PHONY: help run install test check format lint types imports docs pictures lock bench-startup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ imports: $(DEV_STAMP) ## Check which room may import which
 
 docs: $(DEV_STAMP) ## Write docs/cli.md and docs/configuration.md from the program
 	@$(BIN)/python scripts/gen_docs.py
+
+pictures: $(DEV_STAMP) ## Make the pictures of the documentation
+	@$(BIN)/python scripts/pictures.py
 
 lock: $(DEV_STAMP) ## Resolve the dependencies of pyproject.toml into the lock files
 	@$(PIP) uv
