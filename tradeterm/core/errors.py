@@ -16,6 +16,7 @@ TradetermError                1  failed
 │   ├── SourceError              a data service didn't give what was asked
 │   │   ├── SourceRefused        it wants a key, or refuses the one it was given
 │   │   ├── UnknownSymbol     2  it has no such symbol
+│   │   ├── OutOfReach           it gives no bars that old
 │   │   ├── SourceBusy           it asks to be asked less often
 │   │   ├── SourceDown           no answer in time, or an error of its own
 │   │   └── BadAnswer            an answer that can't be true, or is none
@@ -66,6 +67,7 @@ __all__ = [
     "LockHeld",
     "MissingBars",
     "NotBars",
+    "OutOfReach",
     "ReconciliationBreak",
     "RiskHalt",
     "RunMismatch",
@@ -212,6 +214,12 @@ class UnknownSymbol(SourceError):
 
     exit_code = 2
     remedy = "check the symbol and its source in configs/base/universe.yaml"
+
+
+class OutOfReach(SourceError):
+    """Bars older than the service gives: leaving them out would be a hole that nobody sees."""
+
+    remedy = "bring the missing bars in with `tradeterm data import FILE`, or use another source"
 
 
 class SourceBusy(SourceError):
