@@ -68,6 +68,7 @@ class Case:
     """One source against the table of faults.
 
     name : the source's ``name``
+    variant : tells several cases of one source apart
     data_path : requests whose path begins with it meet the faults (not those for cookies, markets, ...)
     serve : put routes and the service's own words for faults on the stub; the handler must know all of SHAPED, and
         its history should need two pages, so that PAGE_CUT means something
@@ -80,6 +81,7 @@ class Case:
     """
 
     name: str
+    variant: str = ""
     data_path: str
     serve: Callable[[Stub], None]
     build: Callable[[Bench], Source]
@@ -91,6 +93,10 @@ class Case:
     overrides: Mapping[Fault, Outcome] = field(default_factory=dict)
     leaves_out: Mapping[Fault, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}-{self.variant}" if self.variant else self.name
 
     def outcome(self, fault: Fault) -> Outcome:
         return self.overrides.get(fault, EXPECTED[fault])

@@ -135,7 +135,7 @@ class Stub:
         self._shapes[fault] = reply
 
     def fail_next(self, fault: Fault, times: int = 1, *, path: str = "/", skip: int | None = None) -> None:
-        """Let ``fault`` meet the next ``times`` requests on ``path``, after the first ``skip`` (PAGE_CUT: 1, else 0)."""
+        """Let ``fault`` meet the next ``times`` requests on ``path``, after ``skip`` healthy ones (PAGE_CUT: 1)."""
         skipped = (1 if fault is Fault.PAGE_CUT else 0) if skip is None else skip
         with self._lock:
             self._plan.append(_Planned(fault, times, path, skipped))
