@@ -171,14 +171,11 @@ class _Refusal:
 
 
 def _stamps(refuse: _Refusal, values: Column) -> IntArray:
-    try:
-        found = np.asarray(values)
-        exact = found.astype(np.int64)
-    except (TypeError, ValueError, OverflowError):
-        raise refuse("a time that is no number") from None
-    if found.ndim != 1 or (len(found) and (found.dtype.kind not in "iuf" or not np.array_equal(exact, found))):
+    found = np.asarray(values)
+    # Floats can't hold an instant of our days to the nanosecond; an empty list has no type of its own.
+    if found.ndim != 1 or (len(found) and found.dtype.kind != "i"):
         raise refuse("times that are no whole nanoseconds")
-    return exact
+    return found.astype(np.int64)
 
 
 def _numbers(refuse: _Refusal, name: str, stamps: IntArray, values: Column, *, missing: bool = False) -> FloatArray:
@@ -264,4 +261,4 @@ def _refuse_empty(refuse: _Refusal, calendar: str, start_ns: int, end_ns: int) -
     last = int(np.searchsorted(days.close_ns, end_ns, side="right"))
     if last > first:
         whole = last - first
-        raise refuse(f"no bars from {iso(start_ns)} to {iso(end_ns)}, which holds {whole} whole sessions")
+        raise refuse(f"no bars from {iso(start_ns)} to {iso(end_ns)}, holding {whole} whole session{'s' * (whole > 1)}")

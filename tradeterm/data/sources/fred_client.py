@@ -59,9 +59,9 @@ class FredClient:
         try:
             found = json.loads(text)
         except ValueError:
-            raise BadAnswer(_SOURCE, symbol, f"an answer that is no JSON ({self._said(text)})") from None
+            raise BadAnswer(_SOURCE, symbol, f"an answer that is no JSON ({_begin(text)})") from None
         if not isinstance(found, dict):
-            raise BadAnswer(_SOURCE, symbol, f"an answer that is no JSON object ({self._said(text)})")
+            raise BadAnswer(_SOURCE, symbol, f"an answer that is no JSON object ({_begin(text)})")
         return found
 
     def _once(self, symbol: str, params: Mapping[str, str]) -> str:
@@ -74,7 +74,9 @@ class FredClient:
         except httpx.TimeoutException as failure:
             raise SourceDown(_SOURCE, symbol, f"no answer in time ({type(failure).__name__})") from None
         except httpx.TransportError as failure:
-            raise SourceDown(_SOURCE, symbol, f"the connection broke ({self._said(str(failure))})") from None
+            raise SourceDown(
+                _SOURCE, symbol, f"the connection broke ({_begin(self._without_key(str(failure)))})"
+            ) from None
 
     def _body(self, symbol: str, response: httpx.Response) -> str:
         try:
@@ -83,10 +85,10 @@ class FredClient:
             raise BadAnswer(_SOURCE, symbol, "an answer that was cut short") from None
         except httpx.DecodingError:
             raise BadAnswer(_SOURCE, symbol, "an answer that can't be unpacked") from None
-        return response.text
+        return self._without_key(response.text)
 
     def _refusal(self, symbol: str, response: httpx.Response, body: str) -> SourceError:
-        said = self._said(_message(body))
+        said = _begin(_message(body))
         if response.status_code == httpx.codes.BAD_REQUEST and "api_key" in said:
             return SourceRefused(_SOURCE, symbol, said)
         if response.status_code == httpx.codes.BAD_REQUEST and "does not exist" in said:
@@ -94,13 +96,14 @@ class FredClient:
         wait = retry_after(response.headers.get("Retry-After"), self._now() / 1e9)
         return status_error(_SOURCE, symbol, response.status_code, found=said, retry_after_s=wait)
 
-    def _said(self, text: str) -> str:
-        """Begin of a text on one line, without the key should the service repeat it."""
-        if self._key is not None:
-            secret = self._key.get_secret_value()
-            for form in (secret, quote(secret, safe="")):
-                text = text.replace(form, "**********") if form else text
-        return " ".join(text.split())[:120]
+    def _without_key(self, text: str) -> str:
+        """FRED's own texts repeat what they were sent."""
+        if self._key is None:
+            return text
+        secret = self._key.get_secret_value()
+        for form in (secret, quote(secret, safe="")):
+            text = text.replace(form, "**********") if form else text
+        return text
 
 
 class _Keyed(httpx.BaseTransport):
@@ -128,6 +131,10 @@ def _proxy(url: str) -> str | None:
     """Proxy that the environment names; httpx looks there itself only as long as it is given no transport."""
     parts = httpx.URL(url)
     return None if proxy_bypass(parts.host) else getproxies().get(parts.scheme)
+
+
+def _begin(text: str) -> str:
+    return " ".join(text.split())[:120]
 
 
 def _message(body: str) -> str:
