@@ -86,7 +86,7 @@ def test_screen_on_an_empty_workspace(make_app: MakeApp, settings: Any, snap_com
         "status": status_view.build(workspace, NOW, profile="sample", sample=True),
         "data": data.build(workspace, NOW, config=None, profile="sample"),
         "runs": runs.build(workspace, NOW),
-        "book": book.build(workspace, NOW, profile="sample", sample=True),
+        "book": book.build(workspace, NOW, profile="sample"),
         "regime": regime.build(workspace, NOW),
         "orders": VIEWS["orders"],
         "signals": signals.build(workspace, NOW),

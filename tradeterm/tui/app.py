@@ -277,26 +277,28 @@ class TradetermApp(App[object]):
 
     def _handle_exception(self, error: Exception) -> None:
         """Keep the traceback in a file, restore the terminal, leave one line."""
-        self.crash_log = _write_crash(self.workspace, self.settings, error)
+        line, self.crash_log = _write_crash(self.workspace, self.settings, error)
         self._return_code = 1
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
-        self.panic(Text(f"error: unexpected {type(error).__name__}: {error}; please report it with {self.crash_log}"))
+        self.panic(Text(line, no_wrap=True, overflow="ignore"))
 
 
-def _write_crash(workspace: Workspace, settings: Settings | None, error: Exception) -> str:
+def _write_crash(workspace: Workspace, settings: Settings | None, error: Exception) -> tuple[str, str]:
+    """Write the report; return the line for people and the path, both without secrets."""
     secrets = settings.secrets if settings is not None else None
     scrub = Scrubber(secrets.values(), secrets.pairs()) if secrets is not None else Scrubber()
     name = f"crash-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.log"
     path = workspace.logs / name
+    told = scrub(" ".join(f"error: unexpected {type(error).__name__}: {error}".split()))
     text = "".join(traceback.format_exception(error))
     try:
         workspace.logs.mkdir(parents=True, exist_ok=True)
         path.write_text(scrub(f"tradeterm (workstation)\n\n{text}"), encoding="utf-8")
     except OSError as failure:
-        return f"its traceback (no crash report could be written: {failure.strerror})"
-    return str(path)
+        return f"{told} (and no crash report could be written: {failure.strerror})", ""
+    return f"{told}; please report it with {path}", str(path)
 
 
 def command_of(workspace: Workspace, settings: Settings | None) -> list[str]:

@@ -61,9 +61,7 @@ class Readers:
     @property
     def sample(self) -> bool | None:
         """Whether configured bars are made up."""
-        if self._settings is None:
-            return None
-        return any(entry.source == "sample" for entry in self._settings.config.universe.instruments)
+        return self._settings.made_up if self._settings is not None else None
 
     def stamp(self, name: str) -> object:
         """Return what changes when the read model may have changed."""
@@ -111,7 +109,7 @@ class Readers:
         return runs.build(self._workspace, now_ns)
 
     def _build_book(self, now_ns: int) -> book.BookView:
-        return book.build(self._workspace, now_ns, profile=self.profile, sample=self.sample)
+        return book.build(self._workspace, now_ns, profile=self.profile)
 
     def _build_regime(self, now_ns: int) -> regime.RegimeView:
         return regime.build(self._workspace, now_ns, profile=self.profile)

@@ -107,7 +107,7 @@ class BookView(View):
     history: tuple[Point, ...]
 
 
-def build(workspace: Workspace, now_ns: int, *, profile: str | None = None, sample: bool | None = None) -> BookView:
+def build(workspace: Workspace, now_ns: int, *, profile: str | None = None) -> BookView:
     """Read the book of the newest snapshot.
 
     Raises
@@ -118,7 +118,7 @@ def build(workspace: Workspace, now_ns: int, *, profile: str | None = None, samp
     with Ledger.reader(workspace.results) as ledger:
         step = newest_step(ledger, "snapshot", profile=profile)
     if step is None:
-        return _nothing(profile, sample=bool(sample))
+        return _nothing(profile)
     run_id = str(step.outputs["run_id"])
     store = RunStore(workspace.results)
     book = store.document(run_id, "book")
@@ -128,7 +128,7 @@ def build(workspace: Workspace, now_ns: int, *, profile: str | None = None, samp
         origin="simulated",
         run_id=run_id,
         profile=step.profile,
-        sample=step.profile == "sample" if sample is None else sample,
+        sample=step.made_up,
         asof_ns=asof,
         age_hours=hours_since(asof, now_ns),
         certified=step.outputs.get("certificate") is True,
@@ -145,12 +145,12 @@ def build(workspace: Workspace, now_ns: int, *, profile: str | None = None, samp
     )
 
 
-def _nothing(profile: str | None, *, sample: bool) -> BookView:
+def _nothing(profile: str | None) -> BookView:
     return BookView(
         origin="simulated",
         run_id=None,
         profile=profile,
-        sample=sample,
+        sample=False,
         asof_ns=None,
         age_hours=None,
         certified=None,

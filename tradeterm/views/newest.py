@@ -25,11 +25,12 @@ _LOOKED_AT = 400
 class Step:
     """One recorded step of a daily run.
 
-    recorded_ns : when the step ended; asof_ns : what the run knew
+    recorded_ns : when the step ended; asof_ns : what the run knew; made_up : whether some bars were
     """
 
     daily_id: str
     profile: str
+    made_up: bool
     asof_ns: int
     recorded_ns: int
     status: str
@@ -53,6 +54,7 @@ def newest_steps(ledger: LedgerReader, name: str, *, profile: str | None) -> Ite
             yield Step(
                 daily_id=daily.key,
                 profile=found,
+                made_up=daily.payload.get("made_up") is True,
                 asof_ns=from_iso(str(daily.payload["asof"])),
                 recorded_ns=step.recorded_at,
                 status=str(step.payload.get("status", "")),

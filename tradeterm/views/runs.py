@@ -197,7 +197,7 @@ def _row(fact: Fact) -> RunRow:
             coverage=str(certificate["coverage"]),
         ),
         ladder=(payload.get("ladder") or {}).get("state"),
-        sample=payload["made_up"],
+        sample=payload["made_up"] is True,
         **{name: number(metrics.get(name)) for name in _METRICS},
     )
 

@@ -101,7 +101,7 @@ def build(
     """Read the state of a workspace.
 
     profile : only what was found under it; None takes the newest of any
-    sample : whether the configured bars are made up; None reads it from the newest refresh
+    sample : whether the configured bars are made up; None takes what the newest daily run says
     day_change : where the caller has read it from the run's NAV; else two snapshots a day apart tell it
     """
     latch = killfile.read(workspace.results)
@@ -174,7 +174,7 @@ class _Found:
         if step is None:
             return
         self.profile, self.daily_id, self.daily_ns = step.profile, step.daily_id, step.asof_ns
-        self.sample = any(item.get("source") == "sample" for item in step.outputs.get("bars", ()))
+        self.sample = step.made_up
 
     def _judged(self, ledger: LedgerReader, step: Step | None) -> None:
         key = step.outputs.get("regime") if step is not None else None

@@ -42,6 +42,7 @@ class OrdersPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self.signals: SignalsView | None = None
+        self._signals_trouble: str | None = None
 
     def body(self) -> Iterable[Widget]:
         """Yield signals and the kill switch."""
@@ -50,14 +51,15 @@ class OrdersPane(Pane):
 
     def show_signals(self, view: Any, trouble: str | None) -> None:
         """Take the signals."""
-        if view is not None:
-            self.signals = view
-        if trouble:
-            self.trouble = trouble
+        if (view, trouble) == (self.signals, self._signals_trouble):
+            return
+        self.signals, self._signals_trouble = view if view is not None else self.signals, trouble
         self.repaint()
 
     def notes(self) -> Sequence[str]:
         """Say why there are no orders."""
+        if self._signals_trouble:
+            return (self.view.message, f"! {self._signals_trouble}")
         if self.signals is None or not self.signals.signals:
             return (self.view.message, "no signals yet; D runs the daily, which predicts")
         return (self.view.message, f"newest of {self.signals.total} signals, not orders:")
@@ -84,7 +86,7 @@ class OrdersPane(Pane):
     def summary(self) -> tuple[str, bool]:
         """Count what is open."""
         waiting = self.signals.waiting if self.signals is not None else 0
-        return f"0 orders  {waiting} signals waiting", self.view.kill is not None
+        return f"0 orders  {waiting} signals waiting", self.view.kill is not None or self._signals_trouble is not None
 
     def detail(self, key: str) -> Detail | None:
         """Tell everything about a signal."""

@@ -42,6 +42,7 @@ class Pane(Vertical):
         self.count = ""
         self.troubled = False
         self._job = ""
+        self._subtitle = ""
         self.border_title = f"{keys.PANES.index(self.NAME) + 1} {keys.NOUNS[self.NAME]}"
 
     def compose(self) -> ComposeResult:
@@ -165,7 +166,10 @@ class Pane(Vertical):
         pattern = self.grid.pattern
         filtered = f"/{pattern}: {len(self.grid.shown)}  " if pattern else ""
         mark = "! " if self.troubled else ""
-        self.border_subtitle = Text(f"{mark}{filtered}{self.count}").markup if self.count or filtered or mark else ""
+        subtitle = Text(f"{mark}{filtered}{self.count}").markup
+        if subtitle != self._subtitle:
+            self._subtitle = subtitle
+            self.border_subtitle = subtitle
 
 
 def _wrapped(text: str, style: str) -> Callable[[int], list[Text]]:

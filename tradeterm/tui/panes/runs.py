@@ -166,7 +166,7 @@ class RunsPane(Pane):
         certified = row is not None and row.certificate.ok
         self.query_one("#equity", Chart).show(times, [point.nav for point in points] if certified else [])
         self.query_one("#drawdown", Chart).show(times, [point.drawdown for point in points] if certified else [])
-        self.query_one("#run-line", Lines).show(lambda width: _headline(row, found))
+        self.query_one("#run-line", Lines).show(lambda width: _headline(row, found, width))
 
 
 def _fill(row: RunRow) -> str:
@@ -192,7 +192,7 @@ def _row(item: RunRow, *, marked: bool) -> Row:
     )
 
 
-def _headline(row: RunRow | None, found: RunView | str | None) -> list[Text]:
+def _headline(row: RunRow | None, found: RunView | str | None, width: int) -> list[Text]:
     if row is None:
         return []
     word = Text("certificate ok", DIM) if row.certificate.ok else Text("! certificate FAILED, no metrics", BAD)
@@ -200,7 +200,7 @@ def _headline(row: RunRow | None, found: RunView | str | None) -> list[Text]:
     period = f"{date(row.start_ns)[:7]}..{date(row.end_ns)[:7]}"
     lines = [Text(), Text.assemble((made_up, "bold"), f"{row.run_id[:6]}  {period}  ", word)]
     if isinstance(found, str):
-        lines.append(Text(f"! {found}", WARN))
+        lines += prose(f"! {found}", width, WARN)[:6]
     elif found is None:
         lines.append(Text("reading the run", DIM))
     return lines

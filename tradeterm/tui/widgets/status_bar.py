@@ -118,6 +118,10 @@ def status_line(status: StatusView | None, mode: str, now_ns: int, width: int) -
     word = Text(f" {mode} ", _mode_style(mode))
     if status is None:
         return Text.assemble(word, (" reading the stores", DIM))
+    if status.problem:
+        text = Text.assemble(word, (" │ ", DIM), (f"! {status.problem}", WARN))
+        text.truncate(width, overflow="ellipsis")
+        return text
     longest, shortest = _long(status, now_ns), _short(status, now_ns)
     # The last parts are the first to go: mode, NAV and drawdown stay.
     tries = [(longest, " │ "), (longest[:-1], " │ ")]
@@ -135,8 +139,6 @@ def _mode_style(mode: str) -> str:
 
 
 def _long(status: StatusView, now_ns: int) -> list[Text]:
-    if status.problem:
-        return [Text(f"! {status.problem}", WARN)]
     nav = Text.assemble("NAV ", (money(status.nav), "bold"), "  day ", _change(status))
     if status.nav is not None:
         nav.append(" simulated", DIM)
@@ -152,8 +154,6 @@ def _long(status: StatusView, now_ns: int) -> list[Text]:
 
 
 def _short(status: StatusView, now_ns: int) -> list[Text]:
-    if status.problem:
-        return [Text(f"! {status.problem}", WARN)]
     name = "H4" if status.timeframe == "h4" else "1D"
     return [
         Text.assemble("NAV ", money(status.nav), " ", _change(status)),

@@ -25,6 +25,7 @@ class Tabs(Static):
     def __init__(self) -> None:
         super().__init__("", id="tabs", markup=False)
         self._spans: list[tuple[int, int, int]] = []
+        self._painted = Text()
 
     def show(self, active: str, troubled: Collection[str], count: str) -> None:
         """Show which pane is here, which have trouble, and the one count that matters."""
@@ -41,7 +42,9 @@ class Tabs(Static):
         if count:
             room = width - text.cell_len - 1
             text.append(count[:room].rjust(room), "dim")
-        self.update(text)
+        if text != self._painted:
+            self._painted = text
+            self.update(text)
 
     async def on_click(self, event: events.Click) -> None:
         """Go to the pane that was clicked."""
