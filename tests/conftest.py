@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -12,9 +13,13 @@ from hypothesis import HealthCheck, settings
 
 from tradeterm.config.kernels import use_kernel_cache
 
+CACHE = Path(tempfile.gettempdir()) / f"tradeterm-tests-{getpass.getuser()}"
+# For calendars, and for every process that a test starts.
+os.environ["XDG_CACHE_HOME"] = str(CACHE)
+
 # Before the first import of numba, which reads its folder once. The folder is named by a hash of the engine's
 # sources: an edited kernel is compiled anew, an unchanged one is loaded by every worker. No home directory.
-use_kernel_cache(cache=Path(tempfile.gettempdir()) / f"tradeterm-tests-{getpass.getuser()}")
+use_kernel_cache(cache=CACHE)
 
 # The first example of a process may compile kernels: how long it took says nothing.
 settings.register_profile("tradeterm", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
