@@ -19,10 +19,11 @@ from tradeterm.core.market import AssetClass, Bars, Timeframe
 from tradeterm.core.time import DAY_NS, MINUTE_NS, from_ns
 from tradeterm.data.calendar import sessions
 from tradeterm.data.resample import resample_daily
-from tradeterm.data.sources.alpaca_line import AlpacaLine
+from tradeterm.data.sources.alpaca_line import AlpacaLine, load_client
 from tradeterm.data.sources.alpaca_rows import Columns, bar_columns, corporate_actions
 from tradeterm.data.sources.answers import checked_bars, no_actions, no_bars
 from tradeterm.data.sources.continuity import missing_bars, refuse_hole
+from tradeterm.data.sources.session import SKEW_NS
 from tradeterm.data.sources.wire import Line, Patience
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Alpaca:
         Of equities: ``iex`` (one venue, free), ``sip`` (all venues, subscribed) or ``delayed_sip``.
     symbols
         The service's name of a symbol where it isn't ours.
-    clock
+    now_ns
         Now, ns UTC.
     """
 
@@ -70,13 +71,11 @@ class Alpaca:
         feed: str = "iex",
         symbols: Mapping[str, str] | None = None,
         line: Line | None = None,
-        clock: Callable[[], int] = time.time_ns,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        patience = patience if patience is not None else Patience()
-        self._feed, self._symbols, self._clock = feed, dict(symbols or {}), clock
-        self._line = AlpacaLine(
-            key, secret, line=line if line is not None else Line(NAME, patience), patience=patience, base_url=base_url
-        )
+        patience = patience or (line.patience if line is not None else Patience())
+        self._feed, self._symbols, self._now_ns = feed, dict(symbols or {}), now_ns
+        self._line = AlpacaLine(key, secret, line=line or Line(NAME, patience), patience=patience, base_url=base_url)
 
     @property
     def name(self) -> str:
@@ -106,7 +105,7 @@ class Alpaca:
             )
         start = max(start_ns, _FIRST_NS)
         equity = instrument.asset_class is AssetClass.EQUITY
-        end = min(end_ns, self._clock() - (_DELAY_NS.get(self._feed, 0) if equity else 0))
+        end = min(end_ns, self._now_ns() - (_DELAY_NS.get(self._feed, 0) if equity else 0))
         if not missing_bars(instrument.calendar, timeframe, start, end):
             # Nothing can have closed since: no need to ask.
             return no_bars()
@@ -159,6 +158,7 @@ class Alpaca:
         return found
 
     def _pages(self, instrument: Instrument, timeframe: Timeframe, start_ns: int, end_ns: int) -> Iterator[Any]:
+        load_client()
         from alpaca.data.requests import CryptoBarsRequest, StockBarsRequest
 
         asked: dict[str, Any] = {
@@ -181,7 +181,7 @@ class Alpaca:
             timeframe,
             start_ns=start_ns,
             end_ns=end_ns,
-            now_ns=self._clock(),
+            now_ns=self._now_ns() + SKEW_NS,
             ts=rows.ts,
             open=rows.open,
             high=rows.high,

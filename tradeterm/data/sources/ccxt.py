@@ -16,7 +16,7 @@ from tradeterm.core.market import AssetClass, Timeframe
 from tradeterm.core.time import iso
 from tradeterm.data.sources.answers import checked_bars, no_actions, no_bars
 from tradeterm.data.sources.ccxt_errors import translated
-from tradeterm.data.sources.session import Heard, bound
+from tradeterm.data.sources.session import SKEW_NS, Heard, bound
 from tradeterm.data.sources.wire import Line, Patience
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Exchange:
         Of requests; ccxt makes its own where none is given.
     symbols
         The exchange's pair of a symbol where it isn't ours, such as BTC/USD of Kraken for BTC/USDT.
-    clock
+    now_ns
         Now, ns UTC.
     """
 
@@ -67,11 +67,11 @@ class Exchange:
         session: Session | None = None,
         symbols: Mapping[str, str] | None = None,
         line: Line | None = None,
-        clock: Callable[[], int] = time.time_ns,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._patience = patience if patience is not None else Patience()
-        self._name, self._session, self._symbols, self._clock = exchange, session, dict(symbols or {}), clock
-        self._line = line if line is not None else Line(exchange, self._patience)
+        self._patience = patience or (line.patience if line is not None else Patience())
+        self._name, self._session, self._symbols, self._now_ns = exchange, session, dict(symbols or {}), now_ns
+        self._line = line or Line(exchange, self._patience)
         self._made: tuple[Any, Heard] | None = None
 
     @property
@@ -102,7 +102,7 @@ class Exchange:
                 f"{self._name} {instrument.symbol}: no {timeframe} bars of {instrument.asset_class} here; "
                 f"it has {', '.join(_TIMEFRAMES)} of crypto"
             )
-        now = self._clock()
+        now = self._now_ns()
         first = -(-max(start_ns, 0) // timeframe.step_ns) * timeframe.step_ns
         if first + timeframe.step_ns > min(end_ns, now):
             # Nothing can have closed since: no need to ask.
@@ -115,7 +115,7 @@ class Exchange:
             timeframe,
             start_ns=start_ns,
             end_ns=until,
-            now_ns=now,
+            now_ns=now + SKEW_NS,
             ts=columns[0],
             open=columns[1],
             high=columns[2],

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tradeterm.core.errors import BadAnswer, SourceBusy, SourceDown, SourceError, SourceRefused, UnknownSymbol
-from tradeterm.data.sources.session import one_line
+from tradeterm.data.sources.session import one_line, transport_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ def translated(source: str, symbol: str, heard: Heard, ask: Callable[[], T]) -> 
 
 
 def _error(errors: Any, source: str, symbol: str, heard: Heard, failure: Exception) -> SourceError:
-    said = _said(source, failure)
+    said = _said(source, heard, failure)
     # Codes of the exchange's own say more than the status beside them; of the rest the nearest class counts.
     kinds: list[tuple[Any, type[SourceError]]] = [
         (errors.BadSymbol, UnknownSymbol),
@@ -53,22 +53,17 @@ def _error(errors: Any, source: str, symbol: str, heard: Heard, failure: Excepti
     if heard.status in (401, 403, 451):
         # 451 and some 403 refuse the country or the address that asks; ccxt takes both for an exchange that is away.
         return SourceRefused(source, symbol, f"HTTP {heard.status}, {said}", "see whether the exchange serves you here")
+    if heard.status is None and isinstance(failure.__cause__, OSError):
+        # Nothing came: what requests raised says why.
+        return transport_error(source, symbol, failure.__cause__)
     if isinstance(failure, errors.OperationFailed):
-        return _down(errors, source, symbol, heard, failure, said)
+        # It answered with an error of its own, whatever the status of it.
+        return SourceDown(source, symbol, said if heard.status in (None, 200) else f"HTTP {heard.status}, {said}")
     return heard.error(source, symbol, said) or BadAnswer(source, symbol, said)
 
 
-def _down(errors: Any, source: str, symbol: str, heard: Heard, failure: Exception, said: str) -> SourceError:
-    if heard.status is not None:
-        # It answered: with an error of its own, whatever the status of it.
-        return SourceDown(source, symbol, f"HTTP {heard.status}, {said}")
-    if isinstance(failure, errors.RequestTimeout):
-        return SourceDown(source, symbol, "no whole answer in time")
-    return SourceDown(source, symbol, "the connection failed")
-
-
-def _said(source: str, failure: Exception) -> str:
-    """What the exchange said; ccxt puts its name, and for failures of HTTP the method and URL, before it."""
+def _said(source: str, heard: Heard, failure: Exception) -> str:
+    """What the exchange said; ccxt puts its name, and for failures of HTTP method, URL and status, before it."""
     words = str(failure).removeprefix(source).split()
-    kept = [word for word in words if not word.startswith(("http://", "https://")) and word != "GET"]
+    kept = [word for word in words if not word.startswith("https://") and word not in ("GET", str(heard.status))]
     return one_line(" ".join(kept)) or type(failure).__name__

@@ -7,16 +7,18 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from tradeterm.core.errors import BadAnswer, SourceDown, SourceError
-from tradeterm.core.time import to_ns
+from tradeterm.core.time import MINUTE_NS, to_ns
 from tradeterm.data.sources.wire import retry_after, status_error
 
 if TYPE_CHECKING:
-    from requests import RequestException, Response, Session
+    from requests import Response, Session
 
     from tradeterm.data.sources.wire import Patience
 
-__all__ = ["Heard", "bound", "one_line", "transport_error"]
+__all__ = ["SKEW_NS", "Heard", "bound", "one_line", "transport_error"]
 
+# By so much may a service's clock run ahead of ours: its newest bar has begun there and not yet here.
+SKEW_NS = 5 * MINUTE_NS
 _LONGEST = 160
 
 
@@ -70,12 +72,14 @@ def bound(session: Session, patience: Patience) -> Heard:
     return heard
 
 
-def transport_error(source: str, symbol: str, failure: RequestException) -> SourceError:
+def transport_error(source: str, symbol: str, failure: OSError) -> SourceError:
     """Error for a request that brought no usable reply; its text holds no URL."""
     from requests.exceptions import ConnectTimeout, ContentDecodingError, InvalidJSONError, ReadTimeout
 
     if isinstance(failure, (InvalidJSONError, ContentDecodingError)):
         return BadAnswer(source, symbol, "an answer that is no JSON")
+    if "IncompleteRead" in str(failure):
+        return BadAnswer(source, symbol, "an answer that was cut short")
     if isinstance(failure, ConnectTimeout):
         return SourceDown(source, symbol, "no connection in time")
     # A body that stalls ends as a ConnectionError around urllib3's read timeout.
@@ -87,8 +91,8 @@ def transport_error(source: str, symbol: str, failure: RequestException) -> Sour
 def one_line(text: str) -> str:
     """Return what a service said as a short line: no page of HTML, no line ends."""
     flat = " ".join(text.split())
-    if flat[:1] == "<":
-        return "a page of HTML"
+    if "<" in flat:
+        flat = flat[: flat.index("<")] + "a page of HTML"
     return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 3] + "..."
 
 
