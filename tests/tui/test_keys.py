@@ -23,6 +23,8 @@ from tradeterm.tui.screens.modal import Palette
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.lines import Lines
 
+IMPORTED = ["--symbol", "BTC/USDT", "--timeframe", "daily"]
+IMPORTED += ["--tz", "UTC", "--label", "open", "--adjustment", "none"]
 Check = Callable[[TradetermApp, Pilot[Any], str], Awaitable[None]]
 CHECKS: dict[str, Check] = {}
 
@@ -198,7 +200,18 @@ async def imports_a_file(app: TradetermApp, pilot: Pilot[Any], key: str) -> None
     app.screen.query_one("#field-symbol", Input).value = "BTC/USDT"
     await pilot.press("enter")
     await until(pilot, lambda: "import: done" in news(app))
-    assert given(app) == ["data", "import", "/tmp/my bars.csv", "--symbol", "BTC/USDT", "--timeframe", "daily"]
+    assert given(app) == ["data", "import", "/tmp/my bars.csv", *IMPORTED]
+
+
+@shows("output")
+async def shows_what_the_last_command_printed(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    await pilot.press(key)
+    assert "no command has ended yet" in news(app)
+    await pilot.press("1", "u")
+    await until(pilot, lambda: "update: done" in news(app))
+    await pilot.press(key)
+    text = str(app.screen.query_one(".scroll Lines", Lines).render())
+    assert "all is well" in text
 
 
 @shows("backtest")
@@ -291,7 +304,9 @@ def stand_in(tmp_path: Path, make_app: Callable[..., TradetermApp]) -> Tradeterm
     app = make_app()
     script = tmp_path / "command.py"
     target = app.workspace.results / "given.json"
-    script.write_text(f"import json, sys; open({str(target)!r}, 'w').write(json.dumps(sys.argv[1:]))")
+    script.write_text(
+        f"import json, sys; open({str(target)!r}, 'w').write(json.dumps(sys.argv[1:])); print('all is well')"
+    )
     app.runner.command = [sys.executable, "-I", str(script)]
     return app
 

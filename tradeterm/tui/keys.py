@@ -109,6 +109,7 @@ REGISTRY: tuple[Key, ...] = (
     _key("zoom", "z", "screen.zoom", "zoom", "Show this pane alone, and back.", "work", footer=True),
     _key("refresh", "r", "screen.refresh_now", "refresh", "Read the stores again now.", "work"),
     _key("daily", "D", "screen.daily", "daily", "Run today's daily as a process of its own.", "work", footer=True),
+    _key("output", "w", "screen.output", "output", "What the last command printed.", "work"),
     _key("session", "s", "screen.session", "session", "What a paper or live session needs.", "work"),
     _key(
         "help",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Readers"]
 
 _DEPENDS = {
-    "status": ("ledger", "kill"),
+    "status": ("ledger", "kill", "day"),
     "data": ("ledger", "bars"),
     "runs": ("ledger",),
     "book": ("ledger",),
@@ -51,6 +51,7 @@ class Readers:
         self._settings = settings
         self._clock = clock
         self._ledger = Ledger.reader(workspace.results)
+        self._day_change: float | None = None
         self._lister = _Lister(workspace.strategies, command)
 
     @property
@@ -92,6 +93,10 @@ class Readers:
     def _stamp_kill(self) -> object:
         return killfile.read(self.results)
 
+    def _stamp_day(self) -> object:
+        # Read with the book, from Parquet, which the status line itself doesn't wait for.
+        return self._day_change
+
     def _stamp_bars(self) -> object:
         return tuple(_files(self._workspace.data / name) for name in _BAR_FOLDERS)
 
@@ -99,7 +104,9 @@ class Readers:
         return self._lister.look(_files(self._workspace.strategies))
 
     def _build_status(self, now_ns: int) -> status.StatusView:
-        return status.build(self._workspace, now_ns, profile=self.profile, sample=self.sample)
+        return status.build(
+            self._workspace, now_ns, profile=self.profile, sample=self.sample, day_change=self._day_change
+        )
 
     def _build_data(self, now_ns: int) -> data.DataView:
         config = self._settings.config if self._settings is not None else None
@@ -109,7 +116,9 @@ class Readers:
         return runs.build(self._workspace, now_ns)
 
     def _build_book(self, now_ns: int) -> book.BookView:
-        return book.build(self._workspace, now_ns, profile=self.profile)
+        found = book.build(self._workspace, now_ns, profile=self.profile)
+        self._day_change = found.day_change
+        return found
 
     def _build_regime(self, now_ns: int) -> regime.RegimeView:
         return regime.build(self._workspace, now_ns, profile=self.profile)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from textual.containers import Horizontal
 from textual.widgets import Input, Label, Static
 
 from tradeterm.tui.screens.modal import Modal
@@ -43,8 +44,11 @@ class FormScreen(Modal[dict[str, str] | None]):
     def content(self) -> Iterable[Widget]:
         """Yield the fields."""
         for field in self._fields:
-            yield Label(field.name, markup=False)
-            yield Input(value=field.value, placeholder=field.hint, id=f"field-{field.name}", compact=True)
+            yield Horizontal(
+                Label(field.name, markup=False),
+                Input(value=field.value, placeholder=field.hint, id=f"field-{field.name}", compact=True),
+                classes="field",
+            )
         yield Static(self._note, classes="hint", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -39,9 +39,17 @@ _PANES: tuple[type[Pane], ...] = (DataPane, RunsPane, BookPane, RegimePane, Boar
 _SESSION = "no session to start: trading on paper or live is not part of this version; the book on pane 3 is simulated"
 _IMPORT = (
     Field(name="file", hint="path of a CSV or Parquet file", required=True),
-    Field(name="symbol", hint="SPY, BTC/USDT", required=True),
-    Field(name="timeframe", value="daily", hint="1m 5m 15m 30m 1h daily", required=True),
+    Field(name="symbol", hint="SPY, BTC/USDT, T10Y2Y", required=True),
+    Field(name="timeframe", value="daily", hint="1m 5m 15m 30m 1h daily monthly", required=True),
+    Field(name="asset-class", hint="equity, crypto or macro; empty: as the universe says"),
+    Field(name="tz", value="UTC", hint="time zone of stamps without an offset", required=True),
+    Field(name="label", value="open", hint="whether stamps are the bars' open or close", required=True),
+    Field(name="adjustment", value="none", hint="none, split or all", required=True),
 )
+
+
+def _options(found: dict[str, str]) -> list[str]:
+    return [word for name, value in found.items() if value for word in (f"--{name}", value)]
 
 
 class WorkScreen(Screen[None]):
@@ -60,7 +68,7 @@ class WorkScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.active = "data"
-        self._troubled: frozenset[str] = frozenset()
+        self._ended: Job | None = None
 
     @property
     def desk(self) -> TradetermApp:
@@ -119,6 +127,7 @@ class WorkScreen(Screen[None]):
         """Show how a command stands in its pane, and its end in the news."""
         self.pane_of(job.pane).show_job(job.line if job.code is None else "")
         if job.code is not None:
+            self._ended = job
             told = [line for line in job.told() if line.strip()]
             self.say(f"{job.line}{': ' + told[-1] if told and job.code else ''}", "" if job.code == 0 else "yellow")
 
@@ -210,8 +219,7 @@ class WorkScreen(Screen[None]):
 
         def answered(found: dict[str, str] | None) -> None:
             if found is not None:
-                words = ["data", "import", found["file"], "--symbol", found["symbol"]]
-                self._run("import", [*words, "--timeframe", found["timeframe"]], pane="data")
+                self._run("import", ["data", "import", found.pop("file"), *_options(found)], pane="data")
 
         note = "enter imports; bars that look wrong are quarantined, not changed"
         self.app.push_screen(FormScreen("Import bars", _IMPORT, note), answered)
@@ -221,8 +229,7 @@ class WorkScreen(Screen[None]):
 
         def answered(found: dict[str, str] | None) -> None:
             if found is not None:
-                given = [(f"--{name}", value) for name, value in found.items() if value]
-                self._run("backtest", ["backtest", "run", *(word for pair in given for word in pair)], pane="runs")
+                self._run("backtest", ["backtest", "run", *_options(found)], pane="runs")
 
         fields = (
             Field(name="name", value="backtest", required=True),
@@ -230,6 +237,19 @@ class WorkScreen(Screen[None]):
             Field(name="end", hint="last day; empty: the last decision that has passed"),
         )
         self.app.push_screen(FormScreen("New backtest", fields, "enter starts it as a process of its own"), answered)
+
+    def action_output(self) -> None:
+        """Show what the last command printed."""
+        job = self._ended
+        if job is None:
+            self.say("no command has ended yet")
+            return
+        told = job.told() or ["it printed nothing"]
+
+        def make(width: int) -> list[Text]:
+            return [Text(job.line, "bold"), Text(), *(part for line in told for part in prose(line, width) or [Text()])]
+
+        self.app.push_screen(DetailScreen(f"Output of {job.name}", make))
 
     def action_mark(self) -> None:
         """Mark the run under the cursor."""
