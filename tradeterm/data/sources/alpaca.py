@@ -161,10 +161,12 @@ class Alpaca:
         load_client()
         from alpaca.data.requests import CryptoBarsRequest, StockBarsRequest
 
+        # The service stamps a day with its midnight in New York, which is before its session.
+        early = DAY_NS if timeframe is Timeframe.DAILY else 0
         asked: dict[str, Any] = {
             "symbol_or_symbols": self._theirs(instrument),
             "timeframe": _length(timeframe),
-            "start": from_ns(start_ns + 999),
+            "start": from_ns(start_ns - early + 999),
             "end": from_ns(end_ns),
             "limit": _PAGE,
         }
