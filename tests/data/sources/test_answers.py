@@ -214,6 +214,9 @@ def test_nothing_is_an_answer_only_where_no_whole_session_was_asked_for() -> Non
         BadAnswer, match=r"no bars from 2024-08-30T13:30:00Z to 2024-08-31T00:00:00Z, holding 1 whole session;"
     ):
         checked([], start="2024-08-30T13:30Z", end="2024-08-31")
+    with pytest.raises(BadAnswer, match="1 whole session"):
+        checked([], start="2024-08-30T13:30Z", end="2024-08-30T20:00Z")
+    assert len(checked([], start="2024-08-30T13:30:01Z", end="2024-08-31")) == 0
     assert len(checked([], start="2024-01-01", end="2024-12-31", may_be_empty=True)) == 0
     # Rows that were all left out are nothing, too.
     with pytest.raises(BadAnswer, match="no bars"):

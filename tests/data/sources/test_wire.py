@@ -161,6 +161,17 @@ def test_an_open_breaker_ends_the_attempts_without_a_wait() -> None:
     assert len(watch.waits) == 1
 
 
+def test_a_request_that_is_not_made_takes_no_place() -> None:
+    watch = Watch()
+    line = watch.line(attempts=1, breaker_failures=1, requests_per_minute=2)
+    with pytest.raises(SourceDown, match="HTTP 500"):
+        line.ask("SPY", Service(down()))
+    for _ in range(9):
+        with pytest.raises(SourceDown, match="not asked"):
+            line.ask("SPY", Service())
+    assert not watch.waits
+
+
 def test_a_service_that_is_only_busy_is_not_down() -> None:
     line = Watch().line(attempts=1, breaker_failures=2)
     for _ in range(5):

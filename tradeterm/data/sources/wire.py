@@ -114,9 +114,7 @@ class Line:
         def stop(state: RetryCallState) -> bool:
             out_of_time = self._clock() - begun + state.upcoming_sleep > self.patience.total_s
             # An open breaker refuses every further attempt, so there is none to wait for.
-            return (
-                state.attempt_number >= self.patience.attempts or out_of_time or self._breaker.current_state == "open"
-            )
+            return state.attempt_number >= self.patience.attempts or out_of_time or self._opened.refuses
 
         attempts = Retrying(sleep=self._sleep, stop=stop, wait=self._wait, retry=_worth_another, reraise=True)
         made = 0
