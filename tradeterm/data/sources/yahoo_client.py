@@ -110,21 +110,7 @@ class YahooClient:
             data = library.data.YfData(session=self._session)
             data.cache_get.cache_clear()
             try:
-                # Known beforehand, so that the library spends no request, or ten on an unknown symbol, to learn it.
-                library.cache.get_tz_cache().store(ticker.upper(), _ZONES[calendar])
-                with warnings.catch_warnings():
-                    # It uses pandas in ways that a later pandas will change; both are pinned.
-                    warnings.simplefilter("ignore", DeprecationWarning)
-                    frame = library.Ticker(ticker, session=self._session).history(
-                        start=from_ns(start_ns),
-                        end=from_ns(end_ns),
-                        interval=interval,
-                        prepost=False,
-                        actions=True,
-                        auto_adjust=False,
-                        keepna=True,
-                    )
-                    return _rows(frame)
+                return self._rows(library, ticker, interval, start_ns, end_ns, _ZONES[calendar])
             except SourceError:
                 _forget_cookies(library, data, self._session)
                 raise
@@ -134,6 +120,23 @@ class YahooClient:
             except (OSError, library.exceptions.YFException, *_SHAPE) as failure:
                 _forget_cookies(library, data, self._session)
                 raise _translated(symbol, failure, library.exceptions) from failure
+
+    def _rows(self, library: Any, ticker: str, interval: str, start_ns: int, end_ns: int, zone: str) -> Rows:
+        # Known beforehand, so that the library spends no request, or ten on an unknown symbol, to learn it.
+        library.cache.get_tz_cache().store(ticker.upper(), zone)
+        with warnings.catch_warnings():
+            # It uses pandas in ways that a later pandas will change; both are pinned.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            frame = library.Ticker(ticker, session=self._session).history(
+                start=from_ns(start_ns),
+                end=from_ns(end_ns),
+                interval=interval,
+                prepost=False,
+                actions=True,
+                auto_adjust=False,
+                keepna=True,
+            )
+            return _rows(frame)
 
     def _watched(self, session: Any) -> Any:
         """Session with limits on every request, which turns a refused chart into an error at once.
