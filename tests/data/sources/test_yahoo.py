@@ -368,6 +368,35 @@ def test_hours_from_the_beginning_are_those_of_whole_sessions_inside_the_limit(s
     assert bars.ts.tolist() == [at for at in opens if at < from_iso("2024-12-02T16:00Z")]
 
 
+def test_no_request_goes_behind_the_limit_and_no_bar_inside_it_is_lost(stub: Stub) -> None:
+    rows = drifting(whole_days("2022-12-01", "2022-12-06"))
+    YahooService({"AAPL": History(rows=rows)}).serve(stub)
+    # The limit is at noon in New York of Monday, 5 December 2022.
+    source = yahoo(stub, "2024-12-04T17:00Z")
+    bars = asked(source, AAPL, H1, "2022-12-05T17:10Z", "2022-12-06")
+    assert [iso(at)[11:16] for at in bars.ts.tolist()] == ["17:30", "18:30", "19:30", "20:30"]
+    hourly = [request for request in stub.asked(CHART) if request.query["interval"] == "1h"]
+    assert int(hourly[0].query["period1"]) >= from_iso("2022-12-05T17:00Z") // SECOND_NS
+    with pytest.raises(SourceError, match="last 730 days only"):
+        asked(source, AAPL, H1, "2022-12-05T16:59Z", "2022-12-06")
+
+
+def test_every_request_has_the_limits_of_patience_also_those_for_cookies(stub: Stub) -> None:
+    YahooService({"AAPL": History(rows=drifting(whole_days("2024-05-28", "2024-06-07")))}).serve(stub)
+    session = redirected(stub)
+    beneath, noted = session.request, {}
+
+    def request(method: str, url: str, **options: Any) -> Any:
+        noted[url] = options["timeout"]
+        return beneath(method, url, **options)
+
+    session.request = request
+    source = Yahoo(patience=QUICK, session=session, now_ns=lambda: from_iso("2024-06-08"))
+    asked(source, AAPL, DAILY, "2024-06-03", "2024-06-08")
+    assert len(noted) >= 3
+    assert set(noted.values()) == {(QUICK.connect_s, QUICK.read_s)}
+
+
 def test_the_bar_that_is_being_made_is_never_returned(stub: Stub) -> None:
     rows = drifting(whole_days("2024-06-03", "2024-06-07"))
     now = from_iso("2024-06-07T15:47:12Z")
@@ -392,8 +421,10 @@ def test_a_quote_behind_an_hour_that_did_not_come_is_no_bar(stub: Stub) -> None:
     hours = [row for row in rows["1h"] if row[0] < from_iso("2024-06-07T15:30Z")]
     latest: Row = (now - 10 * MINUTE_NS, 400.0, 400.0, 400.0, 400.0, 0.0)
     YahooService({"AAPL": History(rows={"1h": [*hours, latest], "1d": rows["1d"]})}).serve(stub)
-    bars = yahoo(stub, iso(now)).bars(AAPL, H1, from_iso("2024-06-07"), now)
-    assert [iso(at)[11:16] for at in bars.ts.tolist()] == ["13:30", "14:30"]
+    # Nor does it become one when an hour has passed since.
+    for at in (now, now + HOUR_NS):
+        bars = yahoo(stub, iso(at)).bars(AAPL, H1, from_iso("2024-06-07"), at)
+        assert [iso(opened)[11:16] for opened in bars.ts.tolist()] == ["13:30", "14:30"]
 
 
 def test_hours_that_are_off_the_grid_are_refused(stub: Stub) -> None:
