@@ -217,7 +217,7 @@ def _plain(key: BarKey, *, state: str, problem: str | None) -> SeriesRow:
 
 
 def _missing(entry: InstrumentEntry) -> SeriesRow:
-    remedy = "tradeterm data import" if entry.source == "import" else "tradeterm data update"
+    remedy = "tradeterm data import" if entry.source == ("import",) else "tradeterm data update"
     return _empty(entry.symbol, entry.asset_class, None, state="missing", problem=f"no bars stored; run `{remedy}`")
 
 

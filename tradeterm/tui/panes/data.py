@@ -38,7 +38,7 @@ class DataPane(Pane):
     NAME: ClassVar[str] = "data"
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("data")]
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column(name="symbol", width=9, grow=True),
+        Column(name="symbol", width=8, grow=True),
         Column(name="class", width=6, rank=3),
         Column(name="tf", width=3),
         Column(name="last bar", width=12),
