@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the command tree and docs/configuration.md from the schema; a test compares them."""
+"""Write docs/cli.md, configuration.md and keys.md from the program itself; tests compare them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from tradeterm.cli.app import COMMANDS, app
 from tradeterm.cli.invocation import GLOBAL_OPTIONS
 from tradeterm.config.marks import Mark, mark_of
 from tradeterm.config.schema import Config
+from tradeterm.tui import keys
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def main() -> int:
     DOCS.mkdir(exist_ok=True)
-    for name, text in (("cli.md", cli_page()), ("configuration.md", configuration_page())):
-        (DOCS / name).write_text(text, encoding="utf-8")
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
         print(DOCS / name)
     return 0
 
@@ -167,6 +168,13 @@ def kind_of(annotation: Any) -> str:
     if hasattr(annotation, "__metadata__"):
         return kind_of(get_args(annotation)[0])
     return {float: "number", int: "whole number", str: "text", bool: "true or false", type(None): "null"}[annotation]
+
+
+def keys_page() -> str:
+    return keys.markdown().strip() + "\n\nWritten by `make docs` from the program itself.\n"
+
+
+PAGES = {"cli.md": cli_page, "configuration.md": configuration_page, "keys.md": keys_page}
 
 
 if __name__ == "__main__":
