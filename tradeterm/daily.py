@@ -16,11 +16,10 @@ from tradeterm.config.log import stream
 from tradeterm.core.errors import FactConflict, LedgerBroken
 from tradeterm.core.ids import short_id
 from tradeterm.core.time import DAY_NS, from_ns, iso, iso_date
-from tradeterm.data.refresh import refresh
 from tradeterm.research.backtest import failure_line, keep, prepare, silent
 from tradeterm.research.desk import open_desk
 from tradeterm.research.page import render_page
-from tradeterm.research.plan import refresh_plan
+from tradeterm.research.plan import refresh_plan, update
 from tradeterm.research.regimes import state_fact, transition_facts
 from tradeterm.signals.outcomes import realise
 from tradeterm.signals.own_bars import read_own_bars
@@ -32,10 +31,11 @@ from tradeterm.store.runs import RunStore
 from tradeterm.trading.kill import record_kill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tradeterm.config.settings import Settings
     from tradeterm.core.market import Instrument
+    from tradeterm.data.crew import Supplier
     from tradeterm.engine.outcomes import OwnFills
     from tradeterm.killfile import KillRecord
     from tradeterm.research.backtest import Prepared
@@ -84,9 +84,17 @@ class DailyResult:
 
 
 def run_daily(
-    settings: Settings, ledger: Ledger, *, asof_ns: int, seed: int | None = None, progress: Progress | None = None
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    asof_ns: int,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    sources: Mapping[str, Supplier] | None = None,
 ) -> DailyResult:
     """Run the steps that are not recorded yet for this as-of instant, configuration and strategies.
+
+    sources : in the place of those of the configuration
 
     Raises
     ------
@@ -97,7 +105,12 @@ def run_daily(
     with file_lock(results / "daily.lock", "the daily run", timeout_s=0.0):
         killed = record_kill(ledger, results)
         night = _Night(
-            settings, ledger, asof_ns, settings.config.system.seed if seed is None else seed, progress or silent
+            settings,
+            ledger,
+            asof_ns,
+            settings.config.system.seed if seed is None else seed,
+            progress or silent,
+            sources,
         )
         ledger.append("daily", night.daily_id, night.identity)
         steps = tuple(night.step(name) for name in STEPS)
@@ -143,6 +156,7 @@ class _Night:
     asof_ns: int
     seed: int
     progress: Progress
+    sources: Mapping[str, Supplier] | None
     _bars: dict[tuple[str, str], OwnFills] = field(default_factory=dict)
 
     @cached_property
@@ -216,8 +230,14 @@ class _Night:
 
     def refresh(self) -> _Ended:
         """Fetch what is new up to the as-of instant."""
-        plan = refresh_plan(self.settings)
-        report = refresh(self.store, plan, asof_ns=self.asof_ns, progress=self.progress)
+        report = update(
+            self.settings,
+            refresh_plan(self.settings),
+            asof_ns=self.asof_ns,
+            clock=time.time_ns,
+            progress=self.progress,
+            sources=self.sources,
+        )
         failed = [{"bars": str(item.key), "error": item.error} for item in report.items if item.error]
         for item in failed:
             self.incident(f"refresh {item['bars']}: {item['error']}", "older bars are used")
@@ -225,7 +245,13 @@ class _Night:
             {"bars": str(item.key), "source": item.source, "last": iso(item.last_ns) if item.last_ns >= 0 else None}
             for item in report.items
         ]
-        return _Ended("partial" if failed else "done", {"bars": bars, "failed": failed})
+        # Sources that failed where another one, or none, stepped in.
+        tries = [
+            {"bars": str(item.key), "source": tried.source, "error": tried.error}
+            for item in report.items
+            for tried in item.tries
+        ]
+        return _Ended("partial" if failed else "done", {"bars": bars, "failed": failed, "tries": tries})
 
     def train(self) -> _Ended:
         """Train what is due: rule-based strategies need no training."""

@@ -70,7 +70,11 @@ def test_a_changed_bar_is_recorded_as_a_restatement(tradeterm: Run) -> None:
     _, out, _ = tradeterm("sql", "select payload from facts where kind = 'restatement'", "--json")
     (fact,) = json.loads(out)["rows"]
     recorded = json.loads(fact[0]) if isinstance(fact[0], str) else fact[0]
-    assert (recorded["symbol"], recorded["ts"], recorded["file"]) == ("BTC/USDT", "2024-03-01T00:00:00Z", "own.csv")
+    assert (recorded["symbol"], recorded["ts"], recorded["source"]) == (
+        "BTC/USDT",
+        "2024-03-01T00:00:00Z",
+        "import:own.csv",
+    )
     assert (recorded["before"][3], recorded["after"][3]) == (101.5, 100.5)
 
 

@@ -210,7 +210,7 @@ def test_every_profile_and_experiment_of_the_repository_is_valid() -> None:
 
 def test_the_sample_profile_touches_no_network() -> None:
     config = load_settings(Workspace(REPOSITORY), profile="sample", env={}).config
-    assert {item.source for item in config.universe.instruments} == {"sample"}
+    assert {item.source for item in config.universe.instruments} == {("sample",)}
 
 
 def test_real_bars_hold_no_series_that_was_never_found() -> None:

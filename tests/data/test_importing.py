@@ -281,7 +281,7 @@ def test_bars_of_another_adjustment_are_refused(store, tmp_path):
 
 
 def test_real_bars_take_the_place_of_made_up_ones_whole(store, tmp_path):
-    plan = RefreshPlan(instruments=(SPY,), sources={"SPY": "sample"}, publication={})
+    plan = RefreshPlan(instruments=(SPY,), sources={"SPY": ("sample",)}, publication={})
     refresh(store, plan, asof_ns=from_iso("2016-03-01"))
     report = brought_in(store, _file(tmp_path, "Date,Open,High,Low,Close\n2024-03-08,1,2,1,2\n"), SPY, DAILY)
     assert report.replaced == ("equities/SPY_1h.parquet", "equities/SPY_h4.parquet", "equities/SPY_daily.parquet")

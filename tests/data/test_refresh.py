@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tradeterm.core.errors import DataError
 from tradeterm.core.market import BarKey, Bars, Instrument, Timeframe
 from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, from_iso, iso
+from tradeterm.data.crew import Supplier
 from tradeterm.data.refresh import RefreshPlan, RefreshReport, refresh
 from tradeterm.data.sources.sample import SampleMarket
 from tradeterm.store.bars import BarStore
@@ -21,7 +22,7 @@ _FRIDAY = from_iso("2016-03-18T16:00Z")
 
 def _plan(*instruments: Instrument, source: str = "sample") -> RefreshPlan:
     return RefreshPlan(
-        instruments=instruments, sources={item.symbol: source for item in instruments}, publication=RULES
+        instruments=instruments, sources={item.symbol: (source,) for item in instruments}, publication=RULES
     )
 
 
@@ -123,23 +124,23 @@ class _Feed:
         return self.market.bars(instrument, timeframe, start_ns, end_ns)
 
 
-def test_a_source_is_asked_only_for_what_is_after_the_last_stored_bar(store):
+def test_a_source_is_asked_from_a_few_bars_before_the_last_stored_one(store):
     feed = _Feed()
     plan = _plan(BTC, source="feed")
-    refresh(store, plan, asof_ns=from_iso("2016-02-01"), sources={"feed": feed})
-    refresh(store, plan, asof_ns=from_iso("2016-02-02"), sources={"feed": feed})
+    refresh(store, plan, asof_ns=from_iso("2016-02-01"), sources={"feed": Supplier(make=lambda: feed)})
+    refresh(store, plan, asof_ns=from_iso("2016-02-02"), sources={"feed": Supplier(make=lambda: feed)})
     assert feed.asked == [
         ("BTC/USDT", 0, from_iso("2016-02-01")),
-        ("BTC/USDT", from_iso("2016-01-31T23:00Z") + 1, from_iso("2016-02-02")),
+        ("BTC/USDT", from_iso("2016-01-31T14:00Z"), from_iso("2016-02-02")),
     ]
 
 
 def test_one_failing_symbol_stops_no_other_and_keeps_its_bars(store):
     plan = _plan(SPY, BTC, QQQ, source="feed")
-    refresh(store, plan, asof_ns=from_iso("2016-02-01"), sources={"feed": _Feed()})
+    refresh(store, plan, asof_ns=from_iso("2016-02-01"), sources={"feed": Supplier(make=_Feed)})
     before = store.fingerprint(key_of(BTC, Timeframe.H1))
     broken = _Feed(broken=frozenset({"BTC/USDT"}))
-    report = refresh(store, plan, asof_ns=from_iso("2016-02-02"), sources={"feed": broken})
+    report = refresh(store, plan, asof_ns=from_iso("2016-02-02"), sources={"feed": Supplier(make=lambda: broken)})
     states = {str(item.key): item.state for item in report.items}
     assert states["BTC/USDT 1h"] == "failed"
     assert states["QQQ 1h"] == states["SPY h4"] == "ok"
@@ -186,12 +187,12 @@ def test_made_up_and_real_bars_of_a_symbol_never_mix(store, tmp_path):
     assert "stored bars are made up" in item.error
 
 
-def test_progress_counts_symbols(store):
+def test_progress_counts_the_files_of_each_source(store):
     seen: list[tuple[str, int, int]] = []
     refresh(
         store, _plan(SPY, VIX), asof_ns=_FRIDAY, progress=lambda what, done, total: seen.append((what, done, total))
     )
-    assert seen == [("SPY", 0, 2), ("VIX", 1, 2), ("", 2, 2)]
+    assert seen == [("sample", 0, 2), ("sample", 1, 2), ("sample", 2, 2)]
 
 
 def test_an_interval_in_progress_has_no_h4_or_daily_bar(store):

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from tradeterm.config.marks import Face, Result, Section
 from tradeterm.config.regime import RegimeBudgets
+from tradeterm.config.sources import ServiceName, SourceNames, Sources
 from tradeterm.core.errors import BadInstant
 from tradeterm.core.time import from_iso
 
@@ -46,6 +47,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Some = Annotated[int, Field(ge=1)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
+Timeframes = Annotated[tuple[Literal["1h", "daily"], ...], Field(strict=False, min_length=1)]
 
 
 def _parameter(value: Any) -> Any:
@@ -202,12 +204,29 @@ class InstrumentEntry(Section):
     """equity and crypto are traded; macro feeds the regime."""
     calendar: Result[Literal["XNYS", "24/7"]]
     """When it trades: New York exchange days, or always."""
-    source: Result[Literal["sample", "import"]]
-    """sample is made up, without a network; import reads what `tradeterm data import` stored."""
+    source: Result[SourceNames]
+    """sample (made up, without a network), import (what `tradeterm data import` stored), yahoo, alpaca, binance, kraken
+    or fred; or a list, whose next one is tried where one fails. import in a list: services go on behind own files."""
+    timeframes: Result[Timeframes] = ("1h",)
+    """What services are asked for: 1h, from which H4 and daily bars are built, and daily where hours don't go back far;
+    macro series go by their publication rule."""
     lot: Result[NotNegative] = 1.0
     """Smallest step of a quantity, units; 0 = no rounding."""
     tick: Result[Positive] = 0.01
     """Smallest step of a price."""
+
+    @property
+    def made_up(self) -> bool:
+        """Whether its bars come from the sample market."""
+        return "sample" in self.source
+
+    @model_validator(mode="after")
+    def _unmixed(self) -> Self:
+        if len(set(self.source)) < len(self.source):
+            raise ValueError(f"source of {self.symbol} names one twice; name each once")
+        if self.made_up and len(self.source) > 1:
+            raise ValueError(f"source of {self.symbol} mixes made-up bars with others; sample stands alone")
+        return self
 
 
 class Roles(Section):
@@ -247,6 +266,8 @@ class Universe(Section):
     """Inputs of the regime."""
     publication: dict[str, Publication]
     """Publication rule per macro series."""
+    names: Result[dict[ServiceName, dict[str, str]]] = Field(default_factory=dict)
+    """A service's own name of a symbol where it isn't ours, per service: {yahoo: {VIX: "^VIX"}}."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -352,6 +373,8 @@ class Config(Section):
     """How decisions become fills and what bounds them."""
     universe: Universe
     """What is traded and what is watched."""
+    sources: Sources
+    """How the data services are asked."""
     models: Models
     """Strategies and their shares."""
     regime_budgets: RegimeBudgets

@@ -41,7 +41,7 @@ class Settings:
     @property
     def made_up(self) -> bool:
         """Whether some bars come from the sample market: what is computed from them is called SAMPLE."""
-        return any(entry.source == "sample" for entry in self.config.universe.instruments)
+        return any(entry.made_up for entry in self.config.universe.instruments)
 
     def hash_of(self, *names: str) -> str:
         """Identity of the result-relevant values under these dotted names (``system.costs``, ``universe``)."""

@@ -36,16 +36,19 @@ def derive(store: BarStore, key: BarKey, source: Bars, meta: BarMeta, *, asked_u
     written = {}
     for timeframe, bars in made.items():
         target = replace(key, timeframe=timeframe)
-        there = store.meta(target) if store.exists(target) else None
-        if not len(bars) or (there is not None and not there.derived):
-            continue
-        if (
-            there is None
-            or there.source != f"derived:{key.timeframe}"
-            or content_hash(bars) != store.fingerprint(target)
-        ):
-            store.write(target, bars, _derived_meta(target, meta, key.timeframe))
-        written[target] = len(bars) - (there.rows if there is not None else 0)
+        # From looking to writing: meanwhile somebody could put sourced bars there.
+        with store.locked(target):
+            there = store.meta(target) if store.exists(target) else None
+            if not len(bars) or (there is not None and not there.derived):
+                continue
+            if (
+                there is None
+                or there.source != f"derived:{key.timeframe}"
+                or there.extra.get("origin") != meta.source
+                or content_hash(bars) != store.fingerprint(target)
+            ):
+                store.write(target, bars, _derived_meta(target, meta, key.timeframe))
+            written[target] = len(bars) - (there.rows if there is not None else 0)
     return written
 
 

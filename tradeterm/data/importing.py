@@ -10,6 +10,7 @@ from tradeterm.core.market import AssetClass, BarKey, Bars, Timeframe
 from tradeterm.data.derive import derive, origin
 from tradeterm.data.intake import Intake, take_in
 from tradeterm.data.merging import Merged, merge_bars, merge_observations
+from tradeterm.data.provenance import MADE_UP, drop_made_up
 from tradeterm.data.quarantine import QuarantinedRow, quarantine
 from tradeterm.data.resample import source_closes
 from tradeterm.data.rules import DETAILS
@@ -17,7 +18,7 @@ from tradeterm.data.sources.csv import read_table
 from tradeterm.store.bar_table import BarMeta, content_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tradeterm.data.merging import Restatement
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ImportReport", "import_file"]
 
-_MADE_UP = "sample"
 _WITHIN_MACRO = (Timeframe.DAILY, Timeframe.MONTHLY)
 
 
@@ -75,12 +75,14 @@ def import_file(
     now_ns: int,
     adjustment: Literal["none", "split", "all"] = "none",
     publication: PublicationRule | None = None,
+    restated: Callable[[BarKey, tuple[Restatement, ...]], object] | None = None,
 ) -> ImportReport:
     """Bring the rows of a CSV, CSV.gz or Parquet file into the store.
 
     tz : zone of stamps that don't say their own
     label : whether a stamp is the open or the close of its bar
     publication : release schedule, for macro series
+    restated : told of changed bars before they are stored, so that none goes unrecorded
 
     Importing a file again changes nothing.
 
@@ -113,8 +115,8 @@ def import_file(
     )
     with store.locked(key):
         _refuse_other_adjustment(store, key, adjustment)
-        replaced = _drop_made_up(store, key)
-        merged = _stored(store, key, taken.bars, meta, now_ns)
+        replaced = drop_made_up(store, key)
+        merged = _stored(store, key, taken.bars, meta, now_ns, restated)
         derived = derive(store, key, merged.bars, meta) if timeframe.is_intraday_source else {}
     quarantine(store.data_dir, key, _quarantined(path, taken, now_ns))
     return ImportReport(
@@ -149,26 +151,21 @@ def _refuse_timeframe(key: BarKey, publication: PublicationRule | None) -> None:
 def _refuse_other_adjustment(store: BarStore, key: BarKey, adjustment: str) -> None:
     if store.exists(key):
         stored = store.meta(key)
-        if origin(stored) != _MADE_UP and not stored.derived and stored.adjustment != adjustment:
+        if origin(stored) != MADE_UP and not stored.derived and stored.adjustment != adjustment:
             raise DataError(
                 f"{key}: stored bars have adjustment {stored.adjustment}, the file has {adjustment}; "
                 f"move {store.path(key)} away first, or give --adjustment {stored.adjustment}"
             )
 
 
-def _drop_made_up(store: BarStore, key: BarKey) -> tuple[str, ...]:
-    """Real bars never stand beside made-up ones, which can be made again at any time."""
-    dropped = []
-    for timeframe in Timeframe:
-        other = replace(key, timeframe=timeframe)
-        if store.exists(other) and origin(store.meta(other)) == _MADE_UP:
-            with store.locked(other):
-                store.path(other).unlink(missing_ok=True)
-            dropped.append(other.relative_path)
-    return tuple(dropped)
-
-
-def _stored(store: BarStore, key: BarKey, new: Bars, meta: BarMeta, now_ns: int) -> Merged:
+def _stored(
+    store: BarStore,
+    key: BarKey,
+    new: Bars,
+    meta: BarMeta,
+    now_ns: int,
+    restated: Callable[[BarKey, tuple[Restatement, ...]], object] | None,
+) -> Merged:
     there = store.read(key) if store.exists(key) and not store.meta(key).derived else None
     macro = key.asset_class is AssetClass.MACRO
     merged = merge_observations(there, new, now_ns) if macro else merge_bars(there, new)
@@ -178,6 +175,8 @@ def _stored(store: BarStore, key: BarKey, new: Bars, meta: BarMeta, now_ns: int)
         merged = merged._replace(
             bars=replace(bars, known_at=source_closes(meta.calendar, bars.ts, key.timeframe.step_ns))
         )
+    if merged.restated and restated is not None:
+        restated(key, merged.restated)
     if there is None or content_hash(merged.bars) != content_hash(there):
         store.write(key, merged.bars, meta)
     return merged

@@ -12,9 +12,22 @@ from tradeterm.core.market import Bars
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray
 
-__all__ = ["CELLS", "Merged", "Restatement", "merge_bars", "merge_observations", "picked", "stacked"]
+__all__ = [
+    "CELLS",
+    "NOISE",
+    "Merged",
+    "Restatement",
+    "merge_answer",
+    "merge_bars",
+    "merge_observations",
+    "merge_vintages",
+    "picked",
+    "stacked",
+]
 
 CELLS = ("open", "high", "low", "close", "volume")
+# Some services keep prices in 32 bits and adjust them for splits: what was un-split comes back with another last bit.
+NOISE = 1.5e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +56,50 @@ def merge_bars(stored: Bars | None, new: Bars) -> Merged:
     restated = _restatements(stored, position[rows], new, rows)
     kept = ~np.isin(stored.ts, new.ts)
     return Merged(stacked(picked(stored, kept), new), int(np.count_nonzero(~both)), restated)
+
+
+def merge_answer(stored: Bars | None, new: Bars) -> Merged:
+    """Put what a source tells now over what it told before; a bar that differs by :data:`NOISE` stays as it was."""
+    if stored is None:
+        return Merged(new, len(new), ())
+    both, changed, _ = _overlap(stored, new, noise=NOISE)
+    news = ~both
+    news[np.flatnonzero(both)[changed]] = True
+    return merge_bars(stored, picked(new, news)) if news.any() else Merged(stored, 0, ())
+
+
+def merge_vintages(stored: Bars | None, new: Bars, now_ns: int) -> Merged:
+    """Put an answer of observations beside stored ones; nothing that was known is ever taken back.
+
+    Published later than what is stored: a vintage, known from its publication. Told otherwise than the newest vintage
+    that is stored, without being a later one: a revision that nobody dated, known from now on.
+    """
+    if stored is None or not len(stored):
+        return Merged(new, len(new), ())
+    order = np.lexsort((stored.known_at, stored.ts))
+    newest = picked(stored, order[np.append(np.diff(stored.ts[order]) != 0, True)])
+    both, changed, position = _overlap(newest, new)
+    there = set(zip(stored.ts.tolist(), stored.known_at.tolist(), stored.close.tolist(), strict=True))
+    repeats = np.array(
+        [row in there for row in zip(new.ts.tolist(), new.known_at.tolist(), new.close.tolist(), strict=True)],
+        dtype=np.bool_,
+    )
+    differs = np.zeros(len(new), dtype=np.bool_)
+    differs[np.flatnonzero(both)[changed]] = True
+    later = both & (new.known_at > newest.known_at[position])
+    # Of several vintages of a period the last one says what holds now.
+    last = np.append(np.diff(new.ts) != 0, True)
+    revised = np.flatnonzero(both & differs & ~later & ~repeats & last)
+    undated = picked(new, revised)
+    dated = Bars(
+        ts=undated.ts,
+        known_at=np.maximum(undated.known_at, now_ns),
+        **{name: getattr(undated, name) for name in CELLS},
+    )
+    older = both & ~later & ~repeats & ~last
+    added = picked(new, (~both | (later & differs) | older) & ~repeats)
+    bars = stacked(stacked(stored, added), dated)
+    return Merged(bars, len(added) + len(dated), _restatements(newest, position[revised], new, revised))
 
 
 def merge_observations(stored: Bars | None, new: Bars, now_ns: int) -> Merged:
@@ -81,14 +138,16 @@ def stacked(one: Bars, other: Bars) -> Bars:
     return picked(Bars(**cells), np.lexsort((cells["known_at"], cells["ts"])))
 
 
-def _overlap(stored: Bars, new: Bars) -> tuple[BoolArray, BoolArray, Any]:
-    """Which new rows are stored, which of those differ, and where each would stand."""
+def _overlap(stored: Bars, new: Bars, *, noise: float = 0.0) -> tuple[BoolArray, BoolArray, Any]:
+    """Which new rows are stored, which of those differ by more than ``noise`` of their size, and their places."""
     position = np.minimum(np.searchsorted(stored.ts, new.ts), max(len(stored) - 1, 0))
     both = (stored.ts[position] == new.ts) if len(stored) else np.zeros(len(new), dtype=np.bool_)
     differs = np.zeros(int(np.count_nonzero(both)), dtype=np.bool_)
     for name in CELLS:
         before, after = getattr(stored, name)[position[both]], getattr(new, name)[both]
-        differs |= (before != after) & ~(np.isnan(before) & np.isnan(after))
+        with np.errstate(invalid="ignore"):
+            close = np.abs(before - after) <= noise * np.abs(before)
+        differs |= ~close & (before != after) & ~(np.isnan(before) & np.isnan(after))
     return both, differs, position
 
 

@@ -1,33 +1,37 @@
-"""Bring the stored bars up to an instant: ask each source for what is after the last stored bar, derive, append."""
+"""Bring the stored bars up to an instant: every symbol from the first of its sources that gives it, many at a time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tradeterm.core.errors import DataError, MissingBars, StoreError, StoreUnwritable
-from tradeterm.core.market import AssetClass, BarKey, Bars, Timeframe
+from tradeterm.core.market import AssetClass, BarKey, Timeframe
 from tradeterm.data.calendar import next_expected_close
-from tradeterm.data.derive import derive, origin
+from tradeterm.data.crew import Job, Refused, Supplier, Try, work
+from tradeterm.data.derive import origin
+from tradeterm.data.fetching import ask, keep, question
+from tradeterm.data.provenance import MADE_UP
 from tradeterm.data.sources.sample import SampleMarket
-from tradeterm.store.bar_table import BarMeta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tradeterm.core.market import Instrument
+    from tradeterm.core.market import Bars, Instrument
+    from tradeterm.data.crew import Outcome
+    from tradeterm.data.fetching import Restated
     from tradeterm.data.publication import PublicationRule
     from tradeterm.data.sources import Source
     from tradeterm.store.bars import BarStore
 
     Progress = Callable[[str, int, int], None]
 
-__all__ = ["IMPORTED", "RefreshItem", "RefreshPlan", "RefreshReport", "joined", "refresh"]
+__all__ = ["IMPORTED", "RefreshItem", "RefreshPlan", "RefreshReport", "refresh"]
 
 IMPORTED = "import"
-_COLUMNS = ("ts", "open", "high", "low", "close", "volume", "known_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,22 +39,47 @@ class RefreshPlan:
     """What is to be brought up to date.
 
     instruments : traded instruments and series alike
-    sources : name of the source per symbol ("import": the user's own files, never asked for)
+    sources : names of the sources per symbol, in the order of trying ("import": the user's own files, never asked for)
     publication : release schedule per macro series
+    timeframes : what is asked for per symbol, hours where it isn't named; macro series go by their schedule
+    overlap : stored bars that are asked for again, to see whether they changed
+    since_ns : ask from there on (0: all there is) instead of from the last stored bars
+    only : the one source to ask
     """
 
     instruments: tuple[Instrument, ...]
-    sources: Mapping[str, str]
+    sources: Mapping[str, tuple[str, ...]]
     publication: Mapping[str, PublicationRule]
+    timeframes: Mapping[str, tuple[Timeframe, ...]] = field(default_factory=dict)
+    overlap: int = 10
+    since_ns: int | None = None
+    only: str | None = None
+
+    def keys(self, instrument: Instrument) -> tuple[BarKey, ...]:
+        """Bar files that sources are asked for; daily ones first, as derived ones never replace them."""
+        found = self.timeframes.get(instrument.symbol, (Timeframe.H1,))
+        if instrument.asset_class is AssetClass.MACRO:
+            rule = self.publication.get(instrument.symbol)
+            found = (Timeframe.MONTHLY if rule is not None and rule.monthly else Timeframe.DAILY,)
+        ordered = sorted(found, key=lambda timeframe: -timeframe.step_ns)
+        return tuple(BarKey(instrument.asset_class, instrument.symbol, timeframe) for timeframe in ordered)
+
+    def asked(self, instrument: Instrument) -> tuple[str, ...]:
+        """Sources that are asked, in their order; none for what is only imported."""
+        if self.only is not None:
+            return (self.only,)
+        return tuple(name for name in self.sources[instrument.symbol] if name != IMPORTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshItem:
     """What became of one bar file.
 
-    added, rows_before : rows
+    source : the one that gave it; where all failed, the first
+    added, rows_before : rows; restated : stored bars that the source tells differently now
     last_ns : ``ts`` of the newest bar known at the asked instant, -1 where there is none
     lag_ns : how long the next bar has been overdue, 0 where nothing is
+    tries : sources that failed before, and why
     error : one line, empty unless failed
     """
 
@@ -59,8 +88,10 @@ class RefreshItem:
     state: Literal["ok", "nothing new", "failed"]
     added: int = 0
     rows_before: int = 0
+    restated: int = 0
     last_ns: int = -1
     lag_ns: int = 0
+    tries: tuple[Try, ...] = ()
     error: str = ""
 
 
@@ -82,133 +113,140 @@ def refresh(
     plan: RefreshPlan,
     *,
     asof_ns: int,
+    sources: Mapping[str, Supplier] | None = None,
     progress: Progress | None = None,
-    sources: Mapping[str, Source] | None = None,
+    restated: Restated | None = None,
+    now_ns: int | None = None,
 ) -> RefreshReport:
-    """Fetch what became known up to ``asof_ns``; a second call adds nothing, and one failure stops no other symbol."""
-    known = {"sample": SampleMarket(plan.publication)} if sources is None else sources
+    """Fetch what became known up to ``asof_ns``; a second call adds nothing, and one failure stops no other symbol.
+
+    Parameters
+    ----------
+    sources
+        By name; the sample market alone where None.
+    progress
+        Told of each source how many of its files are done, of how many; called by this thread alone.
+    restated
+        Told of changed bars before they are stored; called by the threads of the sources.
+    now_ns
+        When an undated revision counts as known; the clock's time where None.
+
+    Raises
+    ------
+    StoreUnwritable
+        When the disk takes nothing: every other symbol would fail too.
+    """
+    if sources is None:
+        sources = {MADE_UP: Supplier(make=lambda: SampleMarket(plan.publication))}
+    desk = _Desk(store, plan, asof_ns, time.time_ns() if now_ns is None else now_ns, restated)
+    jobs = [Job(name=item.symbol, keys=plan.keys(item), sources=plan.asked(item)) for item in plan.instruments]
+    asked = [(item, job) for item, job in zip(plan.instruments, jobs, strict=True) if job.sources]
+    by_name = {item.symbol: item for item in plan.instruments}
+    found = work(
+        [job for _, job in asked],
+        sources,
+        lambda job, key, source: desk.fetched(by_name[job.name], key, source),
+        progress=progress,
+    )
     items: list[RefreshItem] = []
-    for position, instrument in enumerate(plan.instruments):
-        if progress is not None:
-            progress(instrument.symbol, position, len(plan.instruments))
-        items.extend(_refreshed(store, plan, instrument, known, asof_ns))
-    if progress is not None:
-        progress("", len(plan.instruments), len(plan.instruments))
+    for item, job in zip(plan.instruments, jobs, strict=True):
+        items.extend(desk.items(found[item.symbol]) if job.sources else desk.imported(item))
     return RefreshReport(asof_ns=asof_ns, items=tuple(items))
 
 
-def joined(before: Bars | None, after: Bars) -> Bars:
-    """Bars of one source, the later ones behind the earlier ones."""
-    if before is None:
-        return after
-    columns: dict[str, Any] = {name: np.concatenate((getattr(before, name), getattr(after, name))) for name in _COLUMNS}
-    return Bars(**columns)
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    store: BarStore
+    plan: RefreshPlan
+    asof_ns: int
+    now_ns: int
+    restated: Restated | None
 
+    def fetched(self, instrument: Instrument, key: BarKey, source: Source) -> list[RefreshItem] | Refused:
+        """Bring one file up to date; its item, and behind it those of what was derived."""
+        try:
+            return self._fetched(instrument, key, source)
+        except StoreUnwritable:
+            # A disk that takes nothing is no failing source: every other symbol would fail too.
+            raise
+        except (DataError, StoreError) as failure:
+            return Refused(str(failure), final=True)
 
-def _refreshed(
-    store: BarStore, plan: RefreshPlan, instrument: Instrument, sources: Mapping[str, Source], asof_ns: int
-) -> list[RefreshItem]:
-    key = BarKey(instrument.asset_class, instrument.symbol, _own_timeframe(plan, instrument))
-    name = plan.sources[instrument.symbol]
-    try:
-        if name == IMPORTED:
-            return _imported(store, plan, key, asof_ns)
-        if name not in sources:
-            raise DataError(f"{instrument.symbol}: source '{name}' is not known; use one of {', '.join(sources)}")
-        with store.locked(key):
-            return _fetched(store, plan, instrument, key, sources[name], asof_ns)
-    except StoreUnwritable:
-        # A disk that takes nothing is no failing source: every other symbol would fail too.
-        raise
-    except (DataError, StoreError) as failure:
-        return [RefreshItem(key=key, source=name, state="failed", error=str(failure))]
+    def _fetched(self, instrument: Instrument, key: BarKey, source: Source) -> list[RefreshItem] | Refused:
+        asked = question(
+            self.store,
+            instrument,
+            key,
+            source,
+            allowed=self.plan.sources[instrument.symbol],
+            since_ns=self.plan.since_ns,
+            overlap=self.plan.overlap,
+            asof_ns=self.asof_ns,
+        )
+        try:
+            answer = ask(source, asked)
+        except DataError as failure:
+            return Refused(str(failure), final=False)
+        kept = keep(self.store, asked, answer, source, now_ns=self.now_ns, restated=self.restated)
+        items = [self._item(key, source.name, kept.bars, instrument.calendar, kept.added, kept.restated)]
+        for target, added in kept.derived.items():
+            bars = self.store.read(target)
+            items.append(self._item(target, source.name, bars, instrument.calendar, added, 0))
+        return items
 
+    def items(self, outcomes: list[Outcome[list[RefreshItem]]]) -> list[RefreshItem]:
+        """Items of the files of one symbol."""
+        found: list[RefreshItem] = []
+        for outcome in outcomes:
+            if outcome.result is not None:
+                first, *derived = outcome.result
+                found += [replace(first, tries=outcome.tries), *derived]
+                continue
+            error = "; ".join(item.error for item in outcome.tries)
+            source = outcome.tries[0].source
+            found.append(RefreshItem(key=outcome.key, source=source, state="failed", tries=outcome.tries, error=error))
+        return found
 
-def _own_timeframe(plan: RefreshPlan, instrument: Instrument) -> Timeframe:
-    if instrument.asset_class is not AssetClass.MACRO:
-        return Timeframe.H1
-    rule = plan.publication.get(instrument.symbol)
-    return Timeframe.MONTHLY if rule is not None and rule.monthly else Timeframe.DAILY
+    def imported(self, instrument: Instrument) -> list[RefreshItem]:
+        """Say how old the user's own bars are."""
+        try:
+            return self._imported(instrument)
+        except (DataError, StoreError) as failure:
+            key = self.plan.keys(instrument)[0]
+            return [RefreshItem(key=key, source=IMPORTED, state="failed", error=str(failure))]
 
+    def _imported(self, instrument: Instrument) -> list[RefreshItem]:
+        items = []
+        for timeframe in Timeframe:
+            found = BarKey(instrument.asset_class, instrument.symbol, timeframe)
+            if not self.store.exists(found):
+                continue
+            meta = self.store.meta(found)
+            if origin(meta) == MADE_UP:
+                raise DataError(f"{found}: stored bars are made up; import your own, or set source: sample")
+            items.append(self._item(found, IMPORTED, self.store.read(found), meta.calendar, 0, 0))
+        if not items:
+            raise MissingBars(instrument.symbol, "run `tradeterm data import FILE`")
+        return items
 
-def _fetched(
-    store: BarStore, plan: RefreshPlan, instrument: Instrument, key: BarKey, source: Source, asof_ns: int
-) -> list[RefreshItem]:
-    _refuse_mixing(store, key, source.name)
-    before = store.read(key) if store.exists(key) else None
-    rows = len(before) if before is not None else 0
-    start = int(before.ts[-1]) + 1 if before is not None and rows else 0
-    new = source.bars(instrument, key.timeframe, start, asof_ns)
-    bars = joined(before, new)
-    meta = BarMeta(
-        symbol=key.symbol,
-        asset_class=key.asset_class,
-        timeframe=key.timeframe,
-        calendar=instrument.calendar,
-        source=source.name,
-    )
-    if len(new):
-        store.write(key, bars, meta)
-    items = [_item(plan, key, source.name, bars, asof_ns, calendar=instrument.calendar, added=len(new))]
-    if key.asset_class is not AssetClass.MACRO and len(bars):
-        for target, added in derive(store, key, bars, meta, asked_until_ns=asof_ns).items():
-            items.append(
-                _item(plan, target, source.name, store.read(target), asof_ns, calendar=instrument.calendar, added=added)
-            )
-    return items
+    def _item(self, key: BarKey, source: str, bars: Bars, calendar: str, added: int, restated: int) -> RefreshItem:
+        known = int(np.searchsorted(np.maximum.accumulate(bars.known_at), self.asof_ns, side="right"))
+        lag = max(0, self.asof_ns - self._next_due(key, bars, known, calendar)) if known else 0
+        return RefreshItem(
+            key=key,
+            source=source,
+            state="ok" if added or restated else "nothing new",
+            added=added,
+            rows_before=len(bars) - added,
+            restated=restated,
+            last_ns=int(bars.ts[known - 1]) if known else -1,
+            lag_ns=lag,
+        )
 
-
-def _refuse_mixing(store: BarStore, key: BarKey, name: str) -> None:
-    """Made-up and real bars of one symbol never stand beside each other."""
-    for timeframe in Timeframe:
-        other = BarKey(key.asset_class, key.symbol, timeframe)
-        if not store.exists(other):
-            continue
-        found = origin(store.meta(other))
-        if found != name:
-            raise DataError(
-                f"{other}: stored bars came from {found}, not {name}; set source: import for {key.symbol}, "
-                "or use another workspace"
-            )
-
-
-def _imported(store: BarStore, plan: RefreshPlan, key: BarKey, asof_ns: int) -> list[RefreshItem]:
-    """Say how old the user's own bars are."""
-    items = []
-    for timeframe in Timeframe:
-        found = BarKey(key.asset_class, key.symbol, timeframe)
-        if not store.exists(found):
-            continue
-        meta = store.meta(found)
-        if origin(meta) == "sample":
-            raise DataError(f"{found}: stored bars are made up; import your own, or set source: sample")
-        items.append(_item(plan, found, IMPORTED, store.read(found), asof_ns, calendar=meta.calendar, added=0))
-    if not items:
-        raise MissingBars(key.symbol, "run `tradeterm data import FILE`")
-    return items
-
-
-def _item(
-    plan: RefreshPlan, key: BarKey, source: str, bars: Bars, asof_ns: int, *, calendar: str, added: int
-) -> RefreshItem:
-    known = int(np.searchsorted(np.maximum.accumulate(bars.known_at), asof_ns, side="right"))
-    last = int(bars.ts[known - 1]) if known else -1
-    lag = max(0, asof_ns - _next_due(plan, key, bars, known, calendar)) if known else 0
-    return RefreshItem(
-        key=key,
-        source=source,
-        state="ok" if added else "nothing new",
-        added=added,
-        rows_before=len(bars) - added,
-        last_ns=last,
-        lag_ns=lag,
-    )
-
-
-def _next_due(plan: RefreshPlan, key: BarKey, bars: Bars, known: int, calendar: str) -> int:
-    rule = plan.publication.get(key.symbol)
-    if key.asset_class is AssetClass.MACRO and rule is not None:
-        return int(rule.due_after(bars.ts[known - 1 : known])[0])
-    if key.asset_class is AssetClass.MACRO:
-        raise DataError(f"{key}: no publication rule; add one to universe.publication")
-    return next_expected_close(calendar, int(bars.known_at[known - 1]), key.timeframe.step_ns)
+    def _next_due(self, key: BarKey, bars: Bars, known: int, calendar: str) -> int:
+        rule = self.plan.publication.get(key.symbol)
+        if key.asset_class is AssetClass.MACRO and rule is not None:
+            return int(rule.due_after(bars.ts[known - 1 : known])[0])
+        if key.asset_class is AssetClass.MACRO:
+            raise DataError(f"{key}: no publication rule; add one to universe.publication")
+        return next_expected_close(calendar, int(bars.known_at[known - 1]), key.timeframe.step_ns)

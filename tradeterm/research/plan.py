@@ -1,18 +1,29 @@
-"""What is to be refreshed, from the configuration."""
+"""What is to be refreshed, from which sources, and how what has changed is recorded."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tradeterm.core.errors import UsageError, nearest
+from tradeterm.core.market import Timeframe
 from tradeterm.data.publication import PublicationRule
-from tradeterm.data.refresh import RefreshPlan
+from tradeterm.data.refresh import IMPORTED, RefreshPlan, refresh
+from tradeterm.data.restating import RestatementLog
+from tradeterm.data.sources.registry import suppliers
 from tradeterm.research.desk import watched
+from tradeterm.store.bars import BarStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from tradeterm.config.schema import Config
     from tradeterm.config.settings import Settings
+    from tradeterm.data.crew import Supplier
+    from tradeterm.data.refresh import RefreshReport
 
-__all__ = ["publication_rules", "refresh_plan"]
+    Progress = Callable[[str, int, int], None]
+
+__all__ = ["open_sources", "publication_rules", "refresh_plan", "update"]
 
 
 def publication_rules(config: Config) -> dict[str, PublicationRule]:
@@ -23,11 +34,73 @@ def publication_rules(config: Config) -> dict[str, PublicationRule]:
     }
 
 
-def refresh_plan(settings: Settings) -> RefreshPlan:
-    """Every instrument and series of the universe with its source."""
+def refresh_plan(
+    settings: Settings, *, symbols: Sequence[str] = (), since_ns: int | None = None, only: str | None = None
+) -> RefreshPlan:
+    """Instruments and series of the universe with their sources.
+
+    symbols : these alone, all where empty
+    since_ns : ask from there on (0: all there is), not from the last stored bars
+    only : ask this source alone; without ``symbols``, for what names it
+
+    Raises
+    ------
+    UsageError
+        When a symbol is not in the universe, or does not name that source.
+    """
     config = settings.config
+    entries = {entry.symbol: entry for entry in config.universe.instruments}
+    for symbol in symbols:
+        if symbol not in entries:
+            near = nearest(symbol, entries)
+            hint = f"did you mean '{near}'?" if near else f"it has {', '.join(entries)}"
+            raise UsageError(f"{symbol} is not in universe.instruments; {hint}")
+        if only is not None and only not in entries[symbol].source:
+            raise UsageError(f"{symbol} has no source '{only}'; its sources are {', '.join(entries[symbol].source)}")
+    chosen = [symbol for symbol in entries if not symbols or symbol in symbols]
+    if only is not None:
+        chosen = [symbol for symbol in chosen if only in entries[symbol].source]
+        if not chosen:
+            named = sorted({name for entry in entries.values() for name in entry.source})
+            raise UsageError(f"source '{only}' serves no symbol of universe.instruments; these do: {', '.join(named)}")
     return RefreshPlan(
-        instruments=watched(config),
-        sources={entry.symbol: entry.source for entry in config.universe.instruments},
+        instruments=tuple(item for item in watched(config) if item.symbol in chosen),
+        sources={symbol: entry.source for symbol, entry in entries.items()},
         publication=publication_rules(config),
+        timeframes={
+            symbol: tuple(Timeframe(timeframe) for timeframe in entry.timeframes) for symbol, entry in entries.items()
+        },
+        overlap=config.sources.overlap_bars,
+        since_ns=since_ns,
+        only=None if only == IMPORTED else only,
+    )
+
+
+def open_sources(settings: Settings) -> dict[str, Supplier]:
+    """Every source, made when it is first asked."""
+    return suppliers(settings.config, settings.secrets, publication_rules(settings.config))
+
+
+def update(
+    settings: Settings,
+    plan: RefreshPlan,
+    *,
+    asof_ns: int,
+    clock: Callable[[], int],
+    progress: Progress | None = None,
+    sources: Mapping[str, Supplier] | None = None,
+) -> RefreshReport:
+    """Bring the workspace's bars up to an instant; changed bars become facts before they are stored.
+
+    sources : in the place of those of the configuration
+    """
+    log = RestatementLog(settings.workspace.results, clock=clock)
+    return refresh(
+        BarStore(settings.workspace.data),
+        plan,
+        asof_ns=asof_ns,
+        sources=open_sources(settings) if sources is None else sources,
+        progress=progress,
+        restated=log.record,
+        now_ns=clock(),
     )

@@ -80,7 +80,7 @@ def daily(
 
 def _bars_of(settings: Settings) -> str:
     """SAMPLE wherever bars are made up, whatever the profile is called; else what was chosen."""
-    if any(entry.source == "sample" for entry in settings.config.universe.instruments):
+    if settings.made_up:
         return "SAMPLE"
     return settings.experiment or f"profile {settings.profile}"
 

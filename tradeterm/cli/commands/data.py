@@ -10,65 +10,112 @@ import typer
 
 from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
-from tradeterm.cli.progress import progress
+from tradeterm.cli.progress import progress_each
 from tradeterm.core.errors import StaleData, UsageError
-from tradeterm.core.time import iso
+from tradeterm.core.time import from_iso, iso
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tradeterm.cli.invocation import Invocation
     from tradeterm.cli.output import Page
     from tradeterm.config.settings import Settings
-    from tradeterm.data.importing import ImportReport
-    from tradeterm.store.ledger import Ledger
+    from tradeterm.data.refresh import RefreshItem
 
 __all__ = ["app"]
 
 _SHOWN_LINES = 5
 _SHOWN_FINDINGS = 40
 
-app = group("Bars: update, import, status, validate.")
+app = group("Bars: download, update, import, status, validate.")
+
+
+_SYMBOLS = typer.Argument(metavar="[SYMBOL]...", help="These alone; nothing = the whole universe.")
+_SOURCE = typer.Option("--source", help="Ask this source alone, in the place of the order of universe.instruments.")
+_ASOF = typer.Option("--asof", help="Date, instant or today: fetch what is known by then.")
+
+
+@app.command()
+def download(
+    context: typer.Context,
+    symbols: Annotated[list[str] | None, _SYMBOLS] = None,
+    since: Annotated[str, typer.Option("--since", help="First day; nothing = all that the source has.")] = "",
+    source: Annotated[str, _SOURCE] = "",
+    asof: Annotated[str, _ASOF] = "today",
+) -> None:
+    """Fetch whole histories and compare what is stored with them; exit code 4 when something is missing."""
+    invocation = invocation_of(context)
+    _fetch(invocation, "download", symbols or (), since_ns=from_iso(since) if since else 0, only=source, asof=asof)
 
 
 @app.command()
 def update(
     context: typer.Context,
-    asof: Annotated[str, typer.Option("--asof", help="Date, instant or today: fetch what is known by then.")] = "today",
+    symbols: Annotated[list[str] | None, _SYMBOLS] = None,
+    since: Annotated[str, typer.Option("--since", help="First day; nothing = a few bars before the last one.")] = "",
+    source: Annotated[str, _SOURCE] = "",
+    asof: Annotated[str, _ASOF] = "today",
 ) -> None:
-    """Fetch what is new from each source; a source that fails doesn't stop the others (exit code 4)."""
+    """Fetch what is new, and see whether the last stored bars changed; exit code 4 when something is missing."""
     invocation = invocation_of(context)
-    settings, asof_ns = invocation.settings(), invocation.instant(asof)
-    from tradeterm.data.refresh import refresh
-    from tradeterm.research.plan import refresh_plan
-    from tradeterm.store.bars import BarStore
+    _fetch(invocation, "update", symbols or (), since_ns=from_iso(since) if since else None, only=source, asof=asof)
 
-    with invocation.logged("update"), progress() as report:
-        done = refresh(BarStore(settings.workspace.data), refresh_plan(settings), asof_ns=asof_ns, progress=report)
-    rows = [
-        {
-            "bars": str(item.key),
-            "source": item.source,
-            "state": item.state,
-            "added": item.added,
-            "last": iso(item.last_ns) if item.last_ns >= 0 else None,
-            "late_hours": round(item.lag_ns / 3.6e12, 1),
-            "error": item.error or None,
-        }
-        for item in done.items
-    ]
+
+def _fetch(
+    invocation: Invocation, command: str, symbols: Sequence[str], *, since_ns: int | None, only: str, asof: str
+) -> None:
+    settings, asof_ns = invocation.settings(), invocation.instant(asof)
+    from tradeterm.research.plan import refresh_plan
+    from tradeterm.research.plan import update as bring
+
+    plan = refresh_plan(settings, symbols=symbols, since_ns=since_ns, only=only or None)
+    with invocation.logged(command), progress_each() as report:
+        done = bring(settings, plan, asof_ns=asof_ns, clock=time.time_ns, progress=report)
+    missing = [str(item.key) for item in done.items if item.error]
 
     def show(page: Page) -> None:
-        page.table(
-            ("bars", "source", "state", ">added", "last", ">late h", "error"), [tuple(row.values()) for row in rows]
-        )
+        columns = ("bars", "source", "state", ">added", ">restated", "last", ">late h")
+        page.table(columns, [tuple(row[name] for name in _SHOWN) for row in map(_fetched_row, done.items)])
+        for item in done.items:
+            for tried in item.tries:
+                page.line(f"! {item.key}: {tried.error}")
+            if item.error and not item.tries:
+                page.line(f"! {item.key}: {item.error}")
+        if missing:
+            page.line(f"missing: {', '.join(missing)}")
 
-    document = {"schema": "tradeterm.update.v1", "asof": iso(asof_ns), "ok": done.ok, "items": rows}
+    document = {
+        "schema": f"tradeterm.{command}.v1",
+        "asof": iso(asof_ns),
+        "ok": done.ok,
+        "items": [_fetched_row(item) for item in done.items],
+        "missing": missing,
+    }
     invocation.out.result(document, show, next_command="tradeterm data status")
     if not done.ok:
         raise typer.Exit(StaleData.exit_code)
 
 
+_SHOWN = ("bars", "source", "state", "added", "restated", "last", "late_hours")
+
+
+def _fetched_row(item: RefreshItem) -> dict[str, Any]:
+    return {
+        "bars": str(item.key),
+        "source": item.source,
+        "state": item.state,
+        "added": item.added,
+        "restated": item.restated,
+        "last": iso(item.last_ns) if item.last_ns >= 0 else None,
+        "late_hours": round(item.lag_ns / 3.6e12, 1),
+        "tries": [tried._asdict() for tried in item.tries],
+        "error": item.error or None,
+    }
+
+
 @app.command()
 def status(context: typer.Context) -> None:
-    """Show each file: last bar, lag against the calendar, gaps, quarantined rows, source."""
+    """Show each file: last bar, lag against the calendar, gaps, quarantined rows, restated bars, source."""
     from tradeterm.views.data import build
 
     invocation = invocation_of(context)
@@ -86,19 +133,20 @@ def status(context: typer.Context) -> None:
                 row.late_hours,
                 row.gaps,
                 row.quarantined,
+                row.restated,
                 row.state,
                 row.problem,
             )
             for row in view.series
         ]
-        columns = ("symbol", "bars", "source", ">rows", "last", ">late h", ">gaps", ">quarantined", "state", "problem")
-        page.table(columns, rows)
+        counts = (">gaps", ">quarantined", ">restated")
+        page.table(("symbol", "bars", "source", ">rows", "last", ">late h", *counts, "state", "problem"), rows)
         page.line(f"{view.ok} ok, {view.late} late, {view.bad} missing or unreadable", style="dim")
 
     follow = "tradeterm data validate"
     if view.late or view.bad:
-        sources = {entry.source for entry in settings.config.universe.instruments}
-        follow = "tradeterm data update" if "sample" in sources else "tradeterm data import FILE"
+        sources = {name for entry in settings.config.universe.instruments for name in entry.source}
+        follow = "tradeterm data import FILE" if sources == {"import"} else "tradeterm data update"
     invocation.out.result(view.to_json(), show, next_command=follow)
 
 
@@ -175,12 +223,14 @@ def import_(
     settings = invocation.settings()
     from tradeterm.core.market import AssetClass, Timeframe
     from tradeterm.data.importing import import_file
+    from tradeterm.data.restating import RestatementLog
     from tradeterm.research.plan import publication_rules
     from tradeterm.store.bars import BarStore
 
     kind, calendar = _listed(settings, symbol, asset_class)
     now_ns = time.time_ns()
-    with invocation.logged("import"), invocation.ledger() as ledger:
+    log = RestatementLog(settings.workspace.results, clock=time.time_ns)
+    with invocation.logged("import"):
         done = import_file(
             BarStore(settings.workspace.data),
             Path(file),
@@ -193,8 +243,8 @@ def import_(
             now_ns=now_ns,
             adjustment=adjustment,
             publication=publication_rules(settings.config).get(symbol),
+            restated=lambda key, found: log.record(key, found, f"import:{Path(file).name}"),
         )
-        _record_restatements(ledger, done, Path(file).name, now_ns)
     counted = ("rows_in", "stored", "added", "left_out", "unfinished", "blank", "repeated", "sorted_here")
 
     def show(page: Page) -> None:
@@ -232,23 +282,3 @@ def _listed(settings: Settings, symbol: str, asset_class: str | None) -> tuple[s
     if entry is not None and entry.asset_class == kind:
         return kind, entry.calendar
     return kind, "24/7" if kind == "crypto" else "XNYS"
-
-
-def _record_restatements(ledger: Ledger, done: ImportReport, file: str, now_ns: int) -> None:
-    name, found_at = f"{done.key.symbol}|{done.key.timeframe.value}", iso(now_ns)
-    ledger.append_many(
-        (
-            "restatement",
-            f"{name}|{iso(item.ts_ns)}|{found_at}",
-            {
-                "symbol": done.key.symbol,
-                "timeframe": done.key.timeframe.value,
-                "ts": iso(item.ts_ns),
-                "found_at": found_at,
-                "file": file,
-                "before": list(item.before),
-                "after": list(item.after),
-            },
-        )
-        for item in done.restated
-    )
