@@ -16,7 +16,7 @@ from tradeterm.core.errors import BarsUnreadable
 from tradeterm.core.ids import canonical_json
 from tradeterm.core.market import Actions, file_stem
 from tradeterm.store.atomic import replace_file
-from tradeterm.store.bar_table import METADATA_KEY
+from tradeterm.store.bar_table import METADATA_KEY, as_numpy
 from tradeterm.store.fingerprints import FingerprintIndex
 from tradeterm.store.locks import file_lock
 
@@ -233,11 +233,11 @@ def _from_table(table: pa.Table) -> Actions:
     column = table.column("ex")
     if not pa.types.is_timestamp(column.type) or column.null_count:
         raise ValueError("column ex holds no instants")
-    ex_ns = column.cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64()).to_numpy()
+    ex_ns = as_numpy(column.cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64()))
     kind = tuple(table.column("kind").to_pylist())
     if not set(kind) <= set(_KINDS):
         raise ValueError("column kind holds something else than split and dividend")
-    value = table.column("value").cast(pa.float64()).to_numpy()
+    value = as_numpy(table.column("value").cast(pa.float64()))
     if not (np.isfinite(value) & (value > 0)).all() or (np.diff(ex_ns) < 0).any():
         raise ValueError("values are not above 0, or not in order")
     return Actions(ex_ns=ex_ns, kind=kind, value=value)
