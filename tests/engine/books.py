@@ -80,6 +80,9 @@ def hand_book(
     lot: Any = 1.0,
     fee: Any = 0.0,
     slippage: Any = 0.0,
+    split: Any = 1.0,
+    dividend: Any = 0.0,
+    factor: Any = 1.0,
     asset_cap: float = INF,
     class_cap: Any = (INF,),
     gross_cap: float = INF,
@@ -111,6 +114,9 @@ def hand_book(
         rounds=lots > 0.0,
         fee=np.broadcast_to(np.array(fee, dtype=np.float64), (instruments,)).copy(),
         slippage=np.broadcast_to(np.array(slippage, dtype=np.float64), (instruments,)).copy(),
+        split=np.broadcast_to(np.array(split, dtype=np.float64), marks.shape).copy(),
+        dividend=np.broadcast_to(np.array(dividend, dtype=np.float64), marks.shape).copy(),
+        factor=np.broadcast_to(np.array(factor, dtype=np.float64), marks.shape).copy(),
     )
     share = np.ones(strategies) if budget is None else np.array(budget, dtype=np.float64)
     plan = Plan(
@@ -132,9 +138,15 @@ def hand_book(
 
 
 def random_book(
-    seed: int, *, at_fill: bool | None = None, plain: bool = False, shorts: bool = True, ladder: bool = True
+    seed: int,
+    *,
+    at_fill: bool | None = None,
+    plain: bool = False,
+    shorts: bool = True,
+    ladder: bool = True,
+    actions: bool = True,
 ) -> Book:
-    """Random book: gaps, calendars, jumps, mixed lots, costs, limits that change, overrides, one ladder.
+    """Random book: gaps, calendars, jumps, mixed lots, costs, limits that change, overrides, one ladder, actions.
 
     plain : no overrides, so that strategies may be told apart by their place alone
     """
@@ -143,8 +155,12 @@ def random_book(
     classes = int(rng.integers(1, 4))
     stamps = H4 * (100 + np.arange(times, dtype=np.int64))
     own_bar, mark = _made_marks(rng, times, instruments)
+    split, dividend = _made_actions(np.random.default_rng([seed, 1]), mark, actions=actions)
+    # Prices follow the splits: what is held is worth the same in other units.
+    mark = mark / (np.cumprod(split, axis=0) / split)
+    dividend = dividend * np.nan_to_num(mark)
     came = rng.random((times, instruments)) < 0.85
-    opens = mark * np.exp(rng.normal(0.0, 0.01, mark.shape))
+    opens = (mark - dividend) / split * np.exp(rng.normal(0.0, 0.01, mark.shape))
     # Some instruments can be filled before their first close is known: a listing's first bar.
     opens = np.where(np.isfinite(opens), opens, 50.0)
     lots = rng.choice([0.0, 1.0, 1.0, 0.001, 10.0], instruments)
@@ -160,6 +176,9 @@ def random_book(
         rounds=lots > 0.0,
         fee=rng.choice([0.0, 0.001], instruments),
         slippage=rng.choice([0.0, 0.0005], instruments),
+        split=split,
+        dividend=dividend,
+        factor=np.cumprod(split, axis=0),
     )
     plan = Plan(
         weights=_made_weights(rng, times, strategies, instruments, shorts=shorts)[None],
@@ -200,6 +219,14 @@ def _made_marks(rng: np.random.Generator, times: int, instruments: int) -> tuple
             last = path[k, j] if own_bar[k, j] else last
             mark[k, j] = last
     return own_bar, mark
+
+
+def _made_actions(rng: np.random.Generator, mark: np.ndarray, *, actions: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Split ratios, and dividends as shares of the last close."""
+    often = rng.choice([0.0, 0.1]) if actions else 0.0
+    ratios = rng.choice([4.0, 2.0, 1.5, 0.5, 0.1], mark.shape)
+    split = np.where(rng.random(mark.shape) < often, ratios, 1.0)
+    return split, np.where(rng.random(mark.shape) < often, rng.choice([0.01, 0.05], mark.shape), 0.0)
 
 
 def _made_weights(

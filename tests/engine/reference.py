@@ -1,7 +1,7 @@
 """A second simulator: plain Python, event by event, written from the rules and sharing no code with the package.
 
 One run. Slow and meant to be read beside the rules: contributions, netting, caps, ladder, sizing, band, fills,
-crossing. It takes the book's arrays as nested lists and nothing else.
+crossing, corporate actions. It takes the book's arrays as nested lists and nothing else.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Wish:
     nav: float
     order: list[float]
     wanted: list[list[float]]
+    target: list[float]
 
 
 def simulate(market, plan, terms, capital):
@@ -154,7 +155,9 @@ def decide(m, p, t, account, k, now):
     base = nav
     if t["at_fill"]:
         base = account.cash + sum(
-            account.position[j] * unit[j] * sizing_price(m, t, k, j) for j in instruments if account.position[j]
+            account.position[j] * unit[j] * (sizing_price(m, t, k, j) + on_its_way(m, k, j))
+            for j in instruments
+            if account.position[j]
         )
     target = [0.0] * len(unit)
     for j in instruments:
@@ -174,13 +177,19 @@ def decide(m, p, t, account, k, now):
     for j in instruments:
         if order[j] and held_back(m, t, account, k, j, nav, order[j], target[j], weight, asset_cap):
             order[j] = 0.0
-    return Wish(nav, order, wanted_lots)
+    return Wish(nav, order, wanted_lots, target)
 
 
 def sizing_price(m, t, k, j):
-    fill_price = m["fill_open"][k][j]
+    # counted per unit as it is before a split that comes before the fill
+    fill_price = m["fill_open"][k][j] * m["split"][k][j]
     known = not math.isnan(m["mark"][k][j])
     return fill_price if t["at_fill"] and known and not math.isnan(fill_price) else m["mark"][k][j]
+
+
+def on_its_way(m, k, j):
+    """Dividend that the fill price is without."""
+    return 0.0 if math.isnan(m["fill_open"][k][j]) else m["dividend"][k][j]
 
 
 def give_up_fraction(rows, j, fraction):
@@ -209,7 +218,47 @@ def held_back(m, t, account, k, j, nav, order, target, weight, asset_cap):
     return not (breach or account.level == "HALTED" or target == 0.0)
 
 
+def take_effect(m, account, k, wish):
+    """Dividends of what was held, then splits of all that is counted in units; what is no whole lot becomes cash."""
+    for j, unit in enumerate(m["unit"]):
+        ratio, paid = m["split"][k][j], m["dividend"][k][j]
+        account.cash += account.position[j] * unit * paid
+        for s, row in enumerate(account.held):
+            account.money[s] += row[j] * unit * paid
+        if ratio == 1.0:
+            continue
+        before = account.position[j] * ratio
+        after = down(before) if m["rounds"][j] and not math.isnan(m["mark"][k][j]) else before
+        value = unit * (m["mark"][k][j] - paid) / ratio
+        side = math.fsum(row[j] for row in account.held if row[j] * before > 0.0)
+        for s, row in enumerate(account.held):
+            share = row[j] / side if side and row[j] * before > 0.0 else 0.0
+            row[j] = row[j] * ratio
+            if before != after:
+                row[j] -= share * (before - after)
+                account.money[s] += share * (before - after) * value
+            if abs(row[j]) < 1e-9:
+                row[j] = 0.0
+                account.entry.pop((s, j), None)
+                account.bars.pop((s, j), None)
+        if before != after:
+            account.cash += (before - after) * value
+        account.position[j] = after
+        aim = wish.target[j] * ratio
+        whole = down(aim) if m["rounds"][j] else aim
+        for row in wish.wanted:
+            row[j] *= ratio
+        give_up_fraction(wish.wanted, j, aim - whole)
+        wish.order[j] = whole - after if wish.order[j] else 0.0
+
+
+def down(lots):
+    """Whole lots toward zero; a hair below one counts as it."""
+    return float(math.trunc(lots + math.copysign(1e-9, lots)))
+
+
 def fill(m, t, account, k, wish, filled):
+    take_effect(m, account, k, wish)
     due: dict[int, list[int]] = {}
     for j, at in enumerate(m["fill_at"][k]):
         if at >= 0 and m["tradable"][k][j] and not math.isnan(m["fill_open"][k][j]):
@@ -246,8 +295,9 @@ def trade(m, account, k, j, lots):
 
 def increases(m, t, account, k, nav, rest):
     """Factor by class: one for all from cash and gross headroom, lower in a class whose own headroom is less."""
-    at_mark = {j: abs(lots) * m["unit"][j] * m["mark"][k][j] for j, lots in rest.items() if lots}
-    have = [abs(x) * m["unit"][i] * m["mark"][k][i] if x else 0.0 for i, x in enumerate(account.position)]
+    price = [mark / ratio for mark, ratio in zip(m["mark"][k], m["split"][k], strict=True)]
+    at_mark = {j: abs(lots) * m["unit"][j] * price[j] for j, lots in rest.items() if lots}
+    have = [abs(x) * m["unit"][i] * price[i] if x else 0.0 for i, x in enumerate(account.position)]
     cost = sum(
         lots * m["unit"][j] * m["fill_open"][k][j] * (1.0 + rate(m, j)) for j, lots in rest.items() if lots > 0.0
     )
@@ -281,12 +331,13 @@ def cross(m, account, k, j, at, wanted, lots):
         return
     cost = abs(lots) * unit * price * rate(m, j)
     for s, d in few.items():
-        settle(account, s, j, -sign * d, price, unit, 0.0, at)
+        settle(account, s, j, -sign * d, price, unit, 0.0, at, m["factor"][k][j])
     for s, d in many.items():
-        settle(account, s, j, d / asked * (sign * crossed + lots), price, unit, cost * d / asked, at)
+        moved = d / asked * (sign * crossed + lots)
+        settle(account, s, j, moved, price, unit, cost * d / asked, at, m["factor"][k][j])
 
 
-def settle(account, s, j, moved, price, unit, cost, at):
+def settle(account, s, j, moved, price, unit, cost, at, factor):
     before = account.held[s][j]
     after = before + moved
     if abs(after) < 1e-9:
@@ -297,8 +348,8 @@ def settle(account, s, j, moved, price, unit, cost, at):
         account.entry.pop((s, j), None)
         account.bars.pop((s, j), None)
     elif before * after <= 0.0:
-        account.entry[s, j] = (price, at)
+        account.entry[s, j] = (price * factor, at)
         account.bars[s, j] = 0
     elif abs(after) > abs(before):
         old, since = account.entry[s, j]
-        account.entry[s, j] = ((old * abs(before) + price * abs(moved)) / abs(after), since)
+        account.entry[s, j] = ((old * abs(before) + price * factor * abs(moved)) / abs(after), since)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -128,6 +130,9 @@ def test_an_unknown_symbol_has_no_column() -> None:
 
 def test_fills_are_cut_by_rows() -> None:
     fills = made_fills(PANELS[0], 1)
+    ones = np.ones(fills.open.shape)
+    fills = replace(fills, split=ones * 2.0, dividend=ones * 0.5, factor=ones * 4.0)
     part = fills.upto_row(7)
+    assert made_fills(PANELS[0], 1).upto_row(7).split is None
     for name in part.__slots__:
         np.testing.assert_array_equal(getattr(part, name), getattr(fills, name)[:7])

@@ -95,7 +95,8 @@ def test_a_run_on_what_was_known_at_t_is_the_same_up_to_t(whole: Replay, row: in
     stop = whole.first_row + row + 1
     now = int(panel.times[stop - 1])
     # nothing that opens after the last decision is there
-    unfilled = {name: getattr(fills, name)[:stop].copy() for name in fills.__slots__}
+    arrays = [name for name in fills.__slots__ if getattr(fills, name) is not None]
+    unfilled = {name: getattr(fills, name)[:stop].copy() for name in arrays}
     unfilled["open"][-1], unfilled["at"][-1] = np.nan, -1
     cut = replay(panel.upto(now), type(fills)(**unfilled), inputs.upto(now), whole.spec, start_ns=START)
     assert len(cut.times) == row + 1

@@ -177,6 +177,9 @@ def _steady(weights: list[list[float]]) -> tuple[Market, Record]:
         rounds=np.zeros(1, dtype=bool),
         fee=np.array([0.0005]),
         slippage=np.array([0.0005]),
+        split=np.ones((rows, 1)),
+        dividend=np.zeros((rows, 1)),
+        factor=np.ones((rows, 1)),
     )
     plan = Plan(
         weights=np.array(weights)[None, :, :, None],
@@ -204,7 +207,12 @@ def _random_book(seed: int) -> tuple[Market, Record]:
     fill_at = (np.arange(rows, dtype=np.int64) * 10)[:, None] + rng.integers(1, 4, (rows, instruments))
     missing = rng.random((rows, instruments)) < 0.1
     missing[-1] = True
+    often = rng.choice([0.0, 0.1])
+    split = np.where(rng.random(prices.shape) < often, rng.choice([4.0, 1.5, 0.1], prices.shape), 1.0)
     later = np.roll(prices, -1, axis=0) * rng.uniform(0.9, 1.1, prices.shape)
+    scale = np.cumprod(split, axis=0)
+    prices, later = prices / (scale / split), later / scale
+    dividend = np.where(rng.random(prices.shape) < often, 0.03 * prices, 0.0)
     lots = rng.choice([0.0, 0.01, 1.0, 10.0], instruments)
     market = Market(
         times=np.arange(rows, dtype=np.int64) * 10,
@@ -218,6 +226,9 @@ def _random_book(seed: int) -> tuple[Market, Record]:
         rounds=lots > 0.0,
         fee=np.linspace(0.0005, 0.02, instruments),
         slippage=np.full(instruments, 0.0005),
+        split=split,
+        dividend=dividend,
+        factor=scale,
     )
     plan = Plan(
         weights=(rng.uniform(-1, 1, (rows, strategies, instruments)) * rng.integers(0, 2, (rows, strategies, 1)))[None],

@@ -44,6 +44,9 @@ class Market(NamedTuple):
     tradable : (T, N) whether the calendar expects such a bar
     asset_class : (N,) class number; unit : (N,) units per lot; rounds : (N,) whether quantities are whole lots
     fee, slippage : (N,) fractions of notional
+    split, dividend : (T, N) actions that take effect before the fills of the row: new units per old one (1 where there
+        is none), and cash per unit held before (0 likewise); marks and lots of a row are those before them
+    factor : (T, N) fill price x factor is the fill price in the panel's scale
     """
 
     times: IntArray
@@ -57,6 +60,9 @@ class Market(NamedTuple):
     rounds: BoolArray
     fee: FloatArray
     slippage: FloatArray
+    split: FloatArray
+    dividend: FloatArray
+    factor: FloatArray
 
 
 class Plan(NamedTuple):
@@ -94,8 +100,8 @@ class State(NamedTuple):
     """What is carried from one decision to the next; the kernels write into it.
 
     cash : (R,); lots : (R, N) position; held : (R, M, N) lots by strategy, summing to the position
-    strategy_cash : (R, M) money the strategy's own trades and costs brought
-    entry_price, entry_at, bars_held : (R, M, N) of the strategy's holding
+    strategy_cash : (R, M) money the strategy's own trades, costs and dividends brought
+    entry_price, entry_at, bars_held : (R, M, N) of the strategy's holding; the price in the panel's scale
     peak, ladder, halted_at : (R,)
     """
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray
     from tradeterm.engine.book import Market, Plan, State, Terms
 
-__all__ = ["Decision", "decide_row", "mark_to_market", "new_decision", "whole_lots"]
+__all__ = ["Decision", "decide_row", "give_up", "mark_to_market", "new_decision", "whole_lots"]
 
 _EXACT = 2.0**53
 
@@ -139,7 +139,7 @@ def _without_nav(market: Market, plan: Plan, state: State, run: int, row: int, o
             for m in range(out.wanted.shape[0]):
                 out.wanted[m, j] = state.held[run, m, j]
         elif leaves and market.rounds[j]:
-            _give_up(out.wanted[:, j], kept - target, kept)
+            give_up(out.wanted[:, j], kept - target, kept)
         out.target[j] = target
         out.order[j] = target - position
 
@@ -160,14 +160,19 @@ def _nav_at_fill(market: Market, state: State, run: int, row: int) -> float:
     nav = float(state.cash[run])
     for j in range(state.lots.shape[1]):
         if state.lots[run, j] != 0.0:
-            nav += state.lots[run, j] * market.unit[j] * _sizing_price(market, row, j, True)
+            worth = _sizing_price(market, row, j, True)
+            if math.isfinite(market.fill_open[row, j]):
+                # A fill price is without the dividend that is credited before it.
+                worth += market.dividend[row, j]
+            nav += state.lots[run, j] * market.unit[j] * worth
     return nav
 
 
 @kernel
 def _sizing_price(market: Market, row: int, j: int, at_fill: bool) -> float:
     # An instrument without a close yet has no value in the book, whatever it could be bought at.
-    mark, fill = market.mark[row, j], market.fill_open[row, j]
+    # Lots are counted as they are at the decision: before a split that takes effect on the way to the fill.
+    mark, fill = market.mark[row, j], market.fill_open[row, j] * market.split[row, j]
     return float(fill if at_fill and math.isfinite(fill) and math.isfinite(mark) else mark)
 
 
@@ -187,7 +192,7 @@ def _size(market: Market, terms: Terms, state: State, run: int, row: int, nav: f
         for m in range(out.wanted.shape[0]):
             out.wanted[m, j] = out.contribution[m, j] * out.scale[j] * lots_per_weight
         if market.rounds[j]:
-            _give_up(out.wanted[:, j], exact - target, exact)
+            give_up(out.wanted[:, j], exact - target, exact)
         out.target[j] = target if math.isfinite(price) else held
         order = out.target[j] - held
         if _inside_band(market, terms, state, run, row, j, order, nav, out):
@@ -197,7 +202,7 @@ def _size(market: Market, terms: Terms, state: State, run: int, row: int, nav: f
 
 
 @kernel
-def _give_up(wanted: FloatArray, fraction: float, exact: float) -> None:
+def give_up(wanted: FloatArray, fraction: float, exact: float) -> None:
     """Take what rounding left of a lot from those on the side of the net wish, pro rata.
 
     What the strategies want then sums to the target: a fill never moves one beyond its wish, which would leave

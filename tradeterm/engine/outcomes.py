@@ -26,11 +26,13 @@ class OwnFills:
     """Opening prices of one instrument's own bars, shape (B,) each, ascending by ``fill_at``.
 
     fill_open : raw opening price; fill_at : when the bar opens; known_at : when the bar is known, NEVER if not yet
+    factor : price x factor is comparable over corporate actions; None where there is none
     """
 
     fill_open: FloatArray
     fill_at: IntArray
     known_at: IntArray
+    factor: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +41,9 @@ class Forward:
 
     entry_row, exit_row : rows of the fill series, -1 where it ends before
     entry_at, exit_at : when those bars open, ns UTC, NEVER likewise
-    entry_price, exit_price : their opening prices, NaN likewise
-    gross, net : return for the side taken, before and after costs, fraction of the entry's notional, NaN likewise
+    entry_price, exit_price : their raw opening prices, NaN likewise
+    gross, net : return for the side taken, actions included, before and after costs, fraction of the entry's notional,
+        NaN likewise
     matures_at : when the exit price counts as known, NEVER likewise
     """
 
@@ -69,7 +72,8 @@ def own_fills(panel: Panel, fills: FillFrame, column: int) -> OwnFills:
     at = fills.at[rows, column]
     known = panel.known_at[panel.bar_no[:, column] >= 0, column]
     later = np.append(known, NEVER)[np.searchsorted(known, at, side="right")]
-    return OwnFills(fill_open=fills.open[rows, column], fill_at=at, known_at=later)
+    factor = fills.factor[rows, column] if fills.factor is not None else None
+    return OwnFills(fill_open=fills.open[rows, column], fill_at=at, known_at=later, factor=factor)
 
 
 def _at(values: IntArray, rows: IntArray) -> IntArray:
@@ -86,10 +90,11 @@ def forward_returns(
     cost: float,
     *,
     side: IntArray | int = 1,
+    factor: FloatArray | None = None,
 ) -> Forward:
     """Signed return of each decision time over ``horizon`` own bars.
 
-    With x = exit / entry and s = -1 for a short, else +1 (a flat signal is scored as a long)::
+    With x = exit / entry, both times their factor, and s = -1 for a short, else +1 (a flat signal counts as a long)::
 
         gross = s * (x - 1)
         net   = gross - cost * (1 + x)
@@ -97,7 +102,7 @@ def forward_returns(
     ``cost`` is paid on both notionals: 1 at the entry, x at the exit, per unit of the entry's notional.
     A return matures when the bar that opens with the exit price is known, i.e. has closed: never early.
 
-    fill_open, fill_at, known_at : (B,) as in :class:`OwnFills`
+    fill_open, fill_at, known_at, factor : (B,) as in :class:`OwnFills`
     ts : (K,) decision times, ns UTC, in any order; side : (K,) or one, +1, -1 or 0
     cost : fee and slippage of one fill, fraction of its notional
     """
@@ -110,6 +115,9 @@ def forward_returns(
     prices = np.append(fill_open, np.nan)
     entry_price, exit_price = prices[entry_row], prices[exit_row]
     growth = exit_price / entry_price
+    if factor is not None:
+        scale = np.append(factor, np.nan)
+        growth = (exit_price * scale[exit_row]) / (entry_price * scale[entry_row])
     gross = np.where(np.asarray(side) < 0, -1.0, 1.0) * (growth - 1.0)
     return Forward(
         entry_row=entry_row,

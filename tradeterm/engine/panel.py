@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -124,8 +124,11 @@ class FillFrame:
     [t(k), t(k+1)), raw; NaN and ``at`` = -1 where none did.
 
     open, high, low, volume, at : the fill bar (``at`` = when it opens, ns UTC)
-    mark : raw close known at t(k), carried forward; NaN before the first bar
+    mark : raw close known at t(k), carried forward through what took effect since; NaN before the first bar
     tradable : whether the instrument's calendar expects a fill bar in [t(k), t(k+1)); never read off the bars
+    split, dividend : what takes effect in [t(k), t(k+1)), before its fill bar: new units per old one (1 where there is
+        none), cash per unit held before (0 likewise); None where no instrument has any
+    factor : price x factor is the fill price in the panel's scale; None where that is the raw price
     """
 
     open: FloatArray
@@ -135,15 +138,11 @@ class FillFrame:
     at: IntArray
     mark: FloatArray
     tradable: BoolArray
+    split: FloatArray | None = None
+    dividend: FloatArray | None = None
+    factor: FloatArray | None = None
 
     def upto_row(self, stop: int) -> FillFrame:
         """View of the rows [0, stop)."""
-        return FillFrame(
-            open=self.open[:stop],
-            high=self.high[:stop],
-            low=self.low[:stop],
-            volume=self.volume[:stop],
-            at=self.at[:stop],
-            mark=self.mark[:stop],
-            tradable=self.tradable[:stop],
-        )
+        there = {item.name: getattr(self, item.name) for item in fields(self)}
+        return replace(self, **{name: part[:stop] for name, part in there.items() if part is not None})

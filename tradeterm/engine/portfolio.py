@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tradeterm.core.types import FloatArray
     from tradeterm.engine.book import Plan, State
 
-__all__ = ["contribute", "move_holdings", "net", "override"]
+__all__ = ["contribute", "move_holdings", "net", "override", "settle_dust"]
 
 # Holdings below this many lots are rounding, not positions.
 _DUST = 1e-9
@@ -60,7 +60,16 @@ def _side(wish: float) -> int:
 
 @kernel
 def move_holdings(
-    state: State, run: int, j: int, wanted: FloatArray, fill: float, price: float, unit: float, cost: float, at: int
+    state: State,
+    run: int,
+    j: int,
+    wanted: FloatArray,
+    fill: float,
+    price: float,
+    unit: float,
+    cost: float,
+    at: int,
+    factor: float = 1.0,
 ) -> None:
     """Step 5 at the fill bar: each strategy moves towards what it wants of instrument ``j``.
 
@@ -68,6 +77,7 @@ def move_holdings(
     larger side shares crossing and market fill pro rata and bears ``cost``. The moves sum to ``fill``.
 
     wanted : (M,) lots; fill : lots bought (+) or sold (-) in the market
+    factor : price x factor is the entry price, in the panel's scale
     """
     strategies = wanted.shape[0]
     buys = 0.0
@@ -87,7 +97,7 @@ def move_holdings(
         small_fill = -direction * fill
         large_fill = 0.0
     if larger == 0.0 or (large_fill == 0.0 and smaller == 0.0):
-        _share_by_holding(state, run, j, fill, price, unit, cost, at)
+        _share_by_holding(state, run, j, fill, price, unit, cost, at, factor)
         return
     bearer = direction if large_fill > 0.0 else -direction
     for m in range(strategies):
@@ -97,12 +107,12 @@ def move_holdings(
         side = _side(d)
         part = abs(d) / (larger if side == direction else smaller)
         moved = side * part * (large_fill if side == direction else small_fill)
-        _move(state, run, m, j, moved, price, unit, part * cost if side == bearer else 0.0, at)
+        _move(state, run, m, j, moved, price, unit, part * cost if side == bearer else 0.0, at, factor)
 
 
 @kernel
 def _share_by_holding(
-    state: State, run: int, j: int, fill: float, price: float, unit: float, cost: float, at: int
+    state: State, run: int, j: int, fill: float, price: float, unit: float, cost: float, at: int, factor: float
 ) -> None:
     """Nobody asked for this fill (rounding, or a venue's own doing): share it by what each holds."""
     if fill == 0.0:
@@ -113,7 +123,19 @@ def _share_by_holding(
     for m in range(state.held.shape[1]):
         part = abs(state.held[run, m, j]) / total if total > 0.0 else 1.0 / state.held.shape[1]
         if part > 0.0:
-            _move(state, run, m, j, part * fill, price, unit, part * cost, at)
+            _move(state, run, m, j, part * fill, price, unit, part * cost, at, factor)
+
+
+@kernel
+def settle_dust(state: State, run: int, m: int, j: int) -> bool:
+    """Forget a holding that is rounding; returns whether the strategy is flat."""
+    if abs(state.held[run, m, j]) >= _DUST:
+        return False
+    state.held[run, m, j] = 0.0
+    state.entry_price[run, m, j] = math.nan
+    state.entry_at[run, m, j] = -1
+    state.bars_held[run, m, j] = 0
+    return True
 
 
 @kernel
@@ -127,21 +149,19 @@ def _move(
     unit: float,
     cost: float,
     at: int,
+    factor: float,
 ) -> None:
     before = state.held[run, m, j]
     after = before + moved
-    if abs(after) < _DUST:
-        after = 0.0
     state.held[run, m, j] = after
     state.strategy_cash[run, m] -= moved * unit * price + cost
-    if after == 0.0:
-        state.entry_price[run, m, j] = math.nan
-        state.entry_at[run, m, j] = -1
-        state.bars_held[run, m, j] = 0
-    elif before == 0.0 or (before > 0.0) != (after > 0.0):
-        state.entry_price[run, m, j] = price
+    if settle_dust(state, run, m, j):
+        return
+    entry = price * factor
+    if before == 0.0 or (before > 0.0) != (after > 0.0):
+        state.entry_price[run, m, j] = entry
         state.entry_at[run, m, j] = at
         state.bars_held[run, m, j] = 0
     elif abs(after) > abs(before):
-        paid = state.entry_price[run, m, j] * abs(before) + price * (abs(after) - abs(before))
+        paid = state.entry_price[run, m, j] * abs(before) + entry * (abs(after) - abs(before))
         state.entry_price[run, m, j] = paid / abs(after)

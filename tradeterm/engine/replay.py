@@ -279,11 +279,17 @@ class _Stepper:
 
 def _checked(market: Market, spec: BookSpec) -> Market:
     """Refuse prices and fill times that would be silent nonsense: a fill before its decision is look-ahead."""
+    no_ratio = ~((market.split > 0.0) & np.isfinite(market.split))
+    no_cash = ~((market.dividend >= 0.0) & np.isfinite(market.dividend))
+    no_factor = ~((market.factor > 0.0) & np.isfinite(market.factor)) & np.isfinite(market.fill_open)
     wrong = (
         (market.mark <= 0.0, "its close was not positive"),
         (np.isinf(market.mark), "its close was infinite"),
         ((market.fill_at >= 0) & (market.fill_at < market.times[:, None]), "its fill bar opened before the decision"),
         ((market.fill_at[:-1] >= market.times[1:, None]), "its fill bar opened after the next decision"),
+        (no_ratio, "its split ratio was no number above 0"),
+        (no_cash, "its dividend was negative or no number"),
+        (no_factor, "its price factor was no number above 0"),
     )
     for where, found in wrong:
         if where.any():
@@ -300,11 +306,17 @@ def _market(panel: Panel, fills: FillFrame, spec: BookSpec, first: int) -> Marke
     lots = np.array([item.lot for item in spec.instruments], dtype=np.float64)
     times = panel.times[first:]
     mark = np.ascontiguousarray(fills.mark[first:])
+    split, dividend = _rows(fills.split, 1.0, mark, first), _rows(fills.dividend, 0.0, mark, first)
+    opens, factor = np.ascontiguousarray(fills.open[first:]), _rows(fills.factor, 1.0, mark, first)
+    if closing:
+        # Actions come before fills: the close that was seen is taken through those that follow it.
+        opens = np.where(own_bar, (mark - dividend) / split, np.nan)
+        factor = np.where(own_bar, panel.close[first:] / opens, 1.0) if fills.factor is not None else factor
     return Market(
         times=np.ascontiguousarray(times),
         mark=mark,
         own_bar=np.ascontiguousarray(own_bar),
-        fill_open=np.where(own_bar, mark, np.nan) if closing else np.ascontiguousarray(fills.open[first:]),
+        fill_open=opens,
         fill_at=np.where(own_bar, times[:, None], -1) if closing else np.ascontiguousarray(fills.at[first:]),
         tradable=np.ascontiguousarray(own_bar if closing else fills.tradable[first:]),
         asset_class=np.array([classes.index(item.asset_class.value) for item in spec.instruments], dtype=np.int64),
@@ -312,7 +324,14 @@ def _market(panel: Panel, fills: FillFrame, spec: BookSpec, first: int) -> Marke
         rounds=lots > 0.0,
         fee=np.array([cost.fee for cost in costs]),
         slippage=np.array([cost.slippage for cost in costs]),
+        split=split,
+        dividend=dividend,
+        factor=factor,
     )
+
+
+def _rows(values: FloatArray | None, otherwise: float, like: FloatArray, first: int) -> FloatArray:
+    return np.full(like.shape, otherwise) if values is None else np.ascontiguousarray(values[first:])
 
 
 def _terms(spec: BookSpec, frame: RegimeFrame) -> Terms:

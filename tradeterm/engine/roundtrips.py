@@ -1,7 +1,8 @@
 """Round trips and trading activity, of the book and of each strategy, from what the kernel recorded.
 
 A round trip is flat to flat per instrument. A change of sign splits the fill: the part that goes to flat ends one
-trip, the rest begins the next, and costs are split by quantity. Trips that are still open are kept apart.
+trip, the rest begins the next, and costs are split by quantity. Trips that are still open are kept apart. A trip goes
+on through a split, counted in the units of its entry's day, and dividends are part of what it made.
 Fills of the last row come after the last recorded NAV; they are left out for the book and the strategies alike.
 """
 
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tradeterm.engine.effects import book_effects, held_moved, no_effects, strategy_effects
 from tradeterm.engine.jit import kernel
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
     from tradeterm.engine.book import Market, Record
+    from tradeterm.engine.effects import Effects
 
 __all__ = [
     "Activity",
@@ -41,9 +44,10 @@ class RoundTrips:
 
     instrument : column; side : +1 long, -1 short
     entry_at, exit_at : instants of the first and the last fill, ns UTC (an open trip's exit is -1)
-    quantity : largest size held, units
-    entry_price, exit_price : average fill price of what added to the position and of what reduced it, costs apart
-    gross : money made at fill prices (an open trip: with what is held at the last close)
+    quantity : largest size held, units of the entry's day (a later split is counted back)
+    entry_price, exit_price : average fill price of what added to the position and of what reduced it, per such unit,
+        costs apart
+    gross : money made at fill prices and by dividends (an open trip: with what is held at the last close)
     cost : fees and slippage, money; net : gross - cost
     bars : own bars that became known while the trip was open
     """
@@ -99,18 +103,23 @@ def _emit(
     whole[2] = begun[0]
     whole[3] = exit_at
     whole[4] = begun[2]
-    money[0] = trip[1] * unit
+    money[0] = trip[1] * unit  # lots as they were at the entry
     money[1] = trip[3] / trip[2]
     money[2] = trip[5] / trip[4] if trip[4] > 0.0 else math.nan
-    money[3] = begun[1] * (trip[5] - trip[3]) * unit + worth
+    money[3] = begun[1] * (trip[5] - trip[3]) * unit + worth + trip[7]
     money[4] = trip[6]
     trip[:] = 0.0
+    trip[8] = 1.0
     begun[:] = 0
 
 
 @kernel
 def _add(trip: FloatArray, begun: IntArray, move: float, price: float, cost: float, at: int) -> None:
-    """Open a trip or add to it. trip: position, peak, bought quantity and value, sold quantity and value, cost."""
+    """Open a trip or add to it.
+
+    trip : position, peak, bought quantity and value, sold quantity and value, cost, dividends, splits since the entry;
+        quantities in lots of the entry's day
+    """
     if trip[0] == 0.0:
         begun[0] = at
         begun[1] = 1 if move > 0.0 else -1
@@ -130,6 +139,40 @@ def _take(trip: FloatArray, quantity: float, price: float, cost: float) -> None:
 
 
 @kernel
+def _trade(
+    trip: FloatArray,
+    begun: IntArray,
+    move: float,
+    price: float,
+    cost: float,
+    at: int,
+    column: int,
+    unit: float,
+    whole: IntArray,
+    money: FloatArray,
+) -> int:
+    """Move a trip's position; returns 1 where that ended it and a row was written."""
+    # Lots of the entry's day; a trip that begins here has none behind it.
+    move, price = move / trip[8], price * trip[8]
+    if trip[0] * move >= 0.0:
+        _add(trip, begun, move, price, cost, at)
+        return 0
+    left = abs(trip[0]) - abs(move)
+    if left > _DUST * trip[1]:
+        _take(trip, abs(move), price, cost)
+        trip[0] += move
+        return 0
+    turns = left < -_DUST * trip[1]
+    share = abs(trip[0] / move) if turns else 1.0
+    _take(trip, abs(trip[0]), price, share * cost)
+    rest, scale = trip[0] + move, trip[8]
+    _emit(column, at, 0.0, unit, trip, begun, whole, money)
+    if turns:
+        _add(trip, begun, rest * scale, price / scale, (1.0 - share) * cost, at)
+    return 1
+
+
+@kernel
 def _walk(
     moved: FloatArray,
     cost: FloatArray,
@@ -139,39 +182,37 @@ def _walk(
     unit: FloatArray,
     own_bar: BoolArray,
     mark: FloatArray,
+    split: FloatArray,
+    paid: FloatArray,
+    lieu: FloatArray,
+    income: FloatArray,
+    times: IntArray,
     whole: IntArray,
     money: FloatArray,
 ) -> int:
     """Follow each column of ``moved`` from flat to flat; returns how many trips were written."""
     count = 0
-    trip = np.zeros(7)
+    trip = np.zeros(9)
     begun = np.zeros(3, dtype=np.int64)
     for c in range(moved.shape[1]):
         j = instrument[c]
+        trip[8] = 1.0
         for k in range(moved.shape[0]):
             if trip[0] != 0.0 and own_bar[k, j]:
                 begun[2] += 1
-            move = moved[k, c]
-            if move == 0.0:
-                continue
-            if trip[0] * move >= 0.0:
-                _add(trip, begun, move, price[k, j], cost[k, c], at[k, j])
-                continue
-            left = abs(trip[0]) - abs(move)
-            if left > _DUST * trip[1]:
-                _take(trip, abs(move), price[k, j], cost[k, c])
-                trip[0] += move
-                continue
-            turns = left < -_DUST * trip[1]
-            share = abs(trip[0] / move) if turns else 1.0
-            _take(trip, abs(trip[0]), price[k, j], share * cost[k, c])
-            rest = trip[0] + move
-            _emit(c, at[k, j], 0.0, unit[j], trip, begun, whole[count], money[count])
-            count += 1
-            if turns:
-                _add(trip, begun, rest, price[k, j], (1.0 - share) * cost[k, c], at[k, j])
+            if trip[0] != 0.0:
+                trip[7] += income[k, c]
+                trip[8] *= split[k, j]
+                if lieu[k, c] != 0.0:
+                    count += _trade(
+                        trip, begun, lieu[k, c], paid[k, j], 0.0, times[k], c, unit[j], whole[count], money[count]
+                    )
+            if moved[k, c] != 0.0:
+                count += _trade(
+                    trip, begun, moved[k, c], price[k, j], cost[k, c], at[k, j], c, unit[j], whole[count], money[count]
+                )
         if trip[0] != 0.0:
-            worth = trip[0] * unit[j] * mark[j]
+            worth = trip[0] * trip[8] * unit[j] * mark[j]
             _emit(c, -1, worth, unit[j], trip, begun, whole[count], money[count])
             count += 1
     return count
@@ -187,9 +228,11 @@ def _follow(
     unit: FloatArray,
     own_bar: BoolArray,
     mark: FloatArray,
+    times: IntArray,
+    effects: Effects,
 ) -> tuple[IntArray, FloatArray]:
     """Trips of all columns: whole (K, 5) and money (K, 5), as :func:`_emit` writes them."""
-    room = int(np.count_nonzero(moved)) + moved.shape[1]
+    room = int(np.count_nonzero(moved)) + int(np.count_nonzero(effects.lieu)) + moved.shape[1]
     whole = np.zeros((room, 5), dtype=np.int64)
     money = np.zeros((room, 5))
     count = _walk(
@@ -201,6 +244,11 @@ def _follow(
         np.ascontiguousarray(unit),
         np.ascontiguousarray(own_bar),
         np.ascontiguousarray(mark),
+        np.ascontiguousarray(effects.split),
+        np.ascontiguousarray(effects.price),
+        np.ascontiguousarray(effects.lieu),
+        np.ascontiguousarray(effects.income),
+        np.ascontiguousarray(times),
         whole,
         money,
     )
@@ -243,16 +291,30 @@ def round_trips(
     rate: FloatArray,
     own_bar: BoolArray,
     mark: FloatArray,
+    times: IntArray | None = None,
+    effects: Effects | None = None,
 ) -> Trips:
     """Round trips of a book that starts flat.
 
     filled, price, at : (T, N) lots filled after each decision, at which price and instant; price is read where lots are
     unit : (N,) units per lot; rate : (N,) fee and slippage, fraction of notional
     own_bar : (T, N) whether an own bar became known at the decision; mark : (N,) last close, for open trips
+    times : (T,) decision times, the exit of a trip that ends with a fraction paid in cash; only read with ``effects``
     """
     cost = np.where(filled != 0.0, np.abs(filled) * unit * price * rate, 0.0)
     columns = np.arange(filled.shape[1], dtype=np.int64)
-    found = _follow(filled, cost, columns, price=price, at=at, unit=unit, own_bar=own_bar, mark=mark)
+    found = _follow(
+        filled,
+        cost,
+        columns,
+        price=price,
+        at=at,
+        unit=unit,
+        own_bar=own_bar,
+        mark=mark,
+        times=np.full(len(filled), -1, dtype=np.int64) if times is None else times,
+        effects=no_effects(filled) if effects is None else effects,
+    )
     return _split(*found, filled.shape[1])
 
 
@@ -266,6 +328,8 @@ def book_round_trips(market: Market, record: Record, *, run: int = 0) -> Trips:
         rate=market.fee + market.slippage,
         own_bar=market.own_bar[:-1],
         mark=market.mark[-1],
+        times=market.times[:-1],
+        effects=book_effects(market, record, run=run),
     )
 
 
@@ -282,7 +346,7 @@ def strategy_costs(market: Market, record: Record, *, run: int = 0) -> FloatArra
     the market fill bears its share of what moved to that side; crossing is free. So the trips of a strategy add up
     to its PnL, and the costs of all strategies to those of the book.
     """
-    moved = np.diff(record.held[run], axis=0)
+    moved = held_moved(market, record, run=run)
     filled = record.filled[run, :-1]
     size = np.where(moved * np.sign(filled)[:, None, :] > 0.0, np.abs(moved), 0.0)
     total = size.sum(axis=1, keepdims=True)
@@ -300,7 +364,7 @@ def strategy_round_trips(market: Market, record: Record, *, run: int = 0) -> tup
     rows, strategies, instruments = record.held[run].shape
     columns = strategies * instruments
     whole, money = _follow(
-        np.diff(record.held[run], axis=0).reshape(rows - 1, columns),
+        held_moved(market, record, run=run).reshape(rows - 1, columns),
         strategy_costs(market, record, run=run).reshape(rows - 1, columns),
         np.tile(np.arange(instruments, dtype=np.int64), strategies),
         price=market.fill_open[:-1],
@@ -308,6 +372,8 @@ def strategy_round_trips(market: Market, record: Record, *, run: int = 0) -> tup
         unit=market.unit,
         own_bar=market.own_bar[:-1],
         mark=market.mark[-1],
+        times=market.times[:-1],
+        effects=strategy_effects(market, record, run=run),
     )
     owner = whole[:, 0] // max(instruments, 1)
     return tuple(_split(whole[owner == m], money[owner == m], instruments) for m in range(strategies))
@@ -332,7 +398,7 @@ def strategy_activity(market: Market, record: Record, *, run: int = 0) -> tuple[
     value = np.where(held != 0.0, np.abs(held) * (market.unit * market.mark)[:, None, :], 0.0).sum(axis=2)
     gross = np.divide(value, nav[:, None], out=np.full_like(value, np.nan), where=nav[:, None] > 0.0)
     traded, cost = np.zeros_like(value), np.zeros_like(value)
-    traded[:-1] = (np.abs(np.diff(held, axis=0)) * _notional(market)[:, None, :]).sum(axis=2)
+    traded[:-1] = (np.abs(held_moved(market, record, run=run)) * _notional(market)[:, None, :]).sum(axis=2)
     cost[:-1] = strategy_costs(market, record, run=run).sum(axis=2)
     return tuple(
         Activity(times=market.times, nav=nav, gross=gross[:, m], traded=traded[:, m], cost=cost[:, m])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tradeterm.core.errors import BadMarket
+from tradeterm.engine.actions import apply_actions
 from tradeterm.engine.decide import Decision, decide_row, new_decision, whole_lots
 from tradeterm.engine.jit import kernel
 from tradeterm.engine.portfolio import move_holdings
@@ -55,12 +56,18 @@ def _reduction(held: float, order: float) -> float:
 
 
 @kernel
+def _decision_price(market: Market, row: int, j: int) -> float:
+    """Price of the decision, for lots as they are counted at the fills."""
+    return float(market.mark[row, j] / market.split[row, j])
+
+
+@kernel
 def _held_exposure(market: Market, state: State, run: int, row: int, asset_class: int) -> float:
     """Gross value held at decision prices, of one class or of all (-1)."""
     total = 0.0
     for j in range(market.unit.shape[0]):
         if state.lots[run, j] != 0.0 and (asset_class < 0 or market.asset_class[j] == asset_class):
-            total += abs(state.lots[run, j]) * market.unit[j] * market.mark[row, j]
+            total += abs(state.lots[run, j]) * market.unit[j] * _decision_price(market, row, j)
     return total
 
 
@@ -88,7 +95,7 @@ def _increase_factors(
             notional = abs(rest[j]) * market.unit[j] * market.fill_open[row, j]
             if rest[j] > 0.0:
                 spend += notional * (1.0 + market.fee[j] + market.slippage[j])
-            added += abs(rest[j]) * market.unit[j] * market.mark[row, j]
+            added += abs(rest[j]) * market.unit[j] * _decision_price(market, row, j)
     floor = -max(0.0, terms.gross_cap[run, row] - 1.0) * nav
     available = max(0.0, state.cash[run] - floor)
     common = available / spend if spend > available else 1.0
@@ -99,7 +106,7 @@ def _increase_factors(
         added = 0.0
         for j in range(rest.shape[0]):
             if rest[j] != 0.0 and market.fill_at[row, j] == at and market.asset_class[j] == c:
-                added += abs(rest[j]) * market.unit[j] * market.mark[row, j]
+                added += abs(rest[j]) * market.unit[j] * _decision_price(market, row, j)
         room = max(0.0, terms.class_cap[run, row, c] * nav - _held_exposure(market, state, run, row, c))
         out[c] = min(common, room / added) if added > room else common
 
@@ -116,11 +123,13 @@ def fill_row(
     rest: FloatArray,
     factors: FloatArray,
 ) -> None:
-    """Fill one run's orders with the bars that open before the next decision.
+    """Fill one run's orders with the bars that open before the next decision, after what takes effect before them.
 
-    By instant, reductions first; increases at one instant are cut proportionally to what cash and headroom leave.
+    Corporate actions come first and change the decision's orders with what is held. Then by instant, reductions first;
+    increases at one instant are cut proportionally to what cash and headroom leave.
     filled : (N,) written, lots; rest : (N,) and factors : (C,) are room to work in
     """
+    apply_actions(market, state, run, row, decision)
     nav = decision.totals[0]
     for j in range(filled.shape[0]):
         filled[j] = 0.0
@@ -147,7 +156,8 @@ def fill_row(
                 price = market.fill_open[row, j]
                 cost = abs(filled[j]) * market.unit[j] * price * (market.fee[j] + market.slippage[j])
                 wanted = decision.wanted[:, j]
-                move_holdings(state, run, j, wanted, filled[j], price, market.unit[j], cost, at)
+                factor = market.factor[row, j]
+                move_holdings(state, run, j, wanted, filled[j], price, market.unit[j], cost, at, factor)
         at = _next_instant(market, row, at)
 
 
