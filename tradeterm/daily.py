@@ -17,7 +17,7 @@ from tradeterm.core.errors import FactConflict, LedgerBroken
 from tradeterm.core.ids import short_id
 from tradeterm.core.time import DAY_NS, from_ns, iso, iso_date
 from tradeterm.research.backtest import failure_line, keep, prepare, silent
-from tradeterm.research.desk import open_desk
+from tradeterm.research.desk import actions_of, open_desk
 from tradeterm.research.page import render_page
 from tradeterm.research.plan import refresh_plan, update
 from tradeterm.research.regimes import state_fact, transition_facts
@@ -196,7 +196,8 @@ class _Night:
         """Stored bars that a horizon counts, read once."""
         key = (symbol, timeframe)
         if key not in self._bars:
-            self._bars[key] = read_own_bars(self.store, self._instruments[symbol], timeframe)
+            actions = actions_of(self.settings.workspace.data, [symbol]).get(symbol)
+            self._bars[key] = read_own_bars(self.store, self._instruments[symbol], timeframe, actions)
         return self._bars[key]
 
     def step(self, name: str) -> StepResult:

@@ -36,7 +36,7 @@ def stocked(tmp_path_factory) -> BarStore:
     store = BarStore(tmp_path_factory.mktemp("panel") / "data")
     plan = RefreshPlan(
         instruments=(*_TRADED, *_SERIES),
-        sources={item.symbol: "sample" for item in (*_TRADED, *_SERIES)},
+        sources={item.symbol: ("sample",) for item in (*_TRADED, *_SERIES)},
         publication=RULES,
     )
     assert refresh(store, plan, asof_ns=_STOCKED).ok
@@ -185,7 +185,7 @@ def test_bars_appended_later_do_not_change_the_fingerprint(stocked, tmp_path):
     early_store = BarStore(tmp_path / "early")
     instruments = (*_TRADED, *_SERIES)
     plan = RefreshPlan(
-        instruments=instruments, sources={item.symbol: "sample" for item in instruments}, publication=RULES
+        instruments=instruments, sources={item.symbol: ("sample",) for item in instruments}, publication=RULES
     )
     refresh(early_store, plan, asof_ns=asof)
     early = build_market(early_store, _request(asof, roles=_ROLES))

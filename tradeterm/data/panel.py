@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,15 +13,18 @@ from tradeterm.core.market import BarKey, Bars, FillBars, Timeframe
 from tradeterm.core.time import DAY_NS, H4_NS, grid_floor, iso
 from tradeterm.data.calendar import is_tradable
 from tradeterm.data.roles import regime_inputs
+from tradeterm.data.scale import fills_with_actions, forward_adjusted, refuse_uncovered
+from tradeterm.engine.adjust import bar_factors, factor_known
 from tradeterm.engine.panel import FillFrame, Panel, newest_row
 from tradeterm.store.bar_table import content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tradeterm.core.market import Instrument
+    from tradeterm.core.market import Actions, Instrument
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
     from tradeterm.data.publication import PublicationRule
+    from tradeterm.engine.adjust import Factors
     from tradeterm.engine.inputs import RegimeInputs
     from tradeterm.store.bars import BarStore
 
@@ -39,6 +42,7 @@ class MarketRequest:
     asof_ns : nothing that became known later is read; the last decision is the grid time at or before it
     roles : symbol per regime input (equity, volatility, crypto, slope, activity), None where there is none
     publication : release schedule per macro series
+    actions : corporate actions by symbol; those at or after the as-of instant change nothing yet
     """
 
     instruments: tuple[Instrument, ...]
@@ -46,6 +50,7 @@ class MarketRequest:
     asof_ns: int
     roles: Mapping[str, str | None]
     publication: Mapping[str, PublicationRule]
+    actions: Mapping[str, Actions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +58,8 @@ class Market:
     """Everything a run reads.
 
     fingerprint : hash of every array; bars that are appended after the as-of instant do not change it
-    read : per bar file what was read: symbol, timeframe, rows, first, last, fingerprint of those rows
+    read : per bar file what was read: symbol, timeframe, rows, first, last, fingerprint of those rows;
+        also the actions that were applied to an instrument, under the timeframe ``actions``
     """
 
     panel: Panel
@@ -71,11 +77,14 @@ def build_market(bars: BarStore, request: MarketRequest) -> Market:
     MissingBars
         When nothing is stored for an instrument.
     DataError
-        When two daily bars of one instrument became known between two decisions.
+        When two daily bars of one instrument became known between two decisions, or its H4 and daily bars can't be
+        adjusted alike.
+    BadMarket
+        When an action can't be: a dividend as high as the price, an ex-date after its interval's fill bar.
     """
     step = H4_NS if request.timeframe == "h4" else DAY_NS
     asof = grid_floor(request.asof_ns, step)
-    reader = _Reader(bars, asof)
+    reader = _Reader(bars, asof, request.actions)
     daily = [reader.instrument(item, Timeframe.DAILY) for item in request.instruments]
     own = [reader.instrument(item, Timeframe.H4) for item in request.instruments] if step == H4_NS else daily
     times = _times([_decision(item.known_at, step) for item in own], asof, step)
@@ -84,7 +93,11 @@ def build_market(bars: BarStore, request: MarketRequest) -> Market:
         days = _daily_panel(request.instruments, daily, asof)
         panel = _with_days(panel, days)
     fills = _fills(request.instruments, reader.fills(request.instruments, step), panel, step)
-    regime = regime_inputs(reader.series, bars, request.roles, request.publication)
+    factors = [reader.factors(item, bars) for item, bars in zip(request.instruments, own, strict=True)]
+    if any(found is not None for found in factors):
+        fills = fills_with_actions(fills, panel, factors)
+        panel = forward_adjusted(panel, factors)
+    regime = regime_inputs(reader.adjusted, bars, request.roles, request.publication)
     return Market(
         panel=panel,
         fills=fills,
@@ -97,8 +110,10 @@ def build_market(bars: BarStore, request: MarketRequest) -> Market:
 class _Reader:
     """Reads each file once, and of it only what was known at ``asof``."""
 
-    def __init__(self, store: BarStore, asof_ns: int) -> None:
+    def __init__(self, store: BarStore, asof_ns: int, actions: Mapping[str, Actions]) -> None:
         self._store = store
+        self._actions = actions
+        self._factors: dict[BarKey, Factors | None] = {}
         self._asof = asof_ns
         self._whole: dict[BarKey, Bars] = {}
         self._known: dict[BarKey, Bars] = {}
@@ -129,6 +144,37 @@ class _Reader:
             found.append((decided[ended], FillBars(**{f.name: getattr(fill, f.name)[ended] for f in fields(FillBars)})))
         return found
 
+    def factors(self, item: Instrument, own: Bars) -> Factors | None:
+        """Factors of an instrument from its daily bars, for its own bars alike; None where it has no action yet."""
+        key = BarKey(item.asset_class, item.symbol, Timeframe.DAILY)
+        found = self._factors_of(key)
+        if found is not None:
+            h4 = BarKey(item.asset_class, item.symbol, Timeframe.H4)
+            told = self._store.meta(key).adjustment
+            if own is not self.series(key) and (other := self._store.meta(h4).adjustment) != told:
+                raise DataError(
+                    f"{item.symbol}: its h4 bars have adjustment {other}, its daily bars {told}; import both alike"
+                )
+            refuse_uncovered(item.symbol, self._actions[item.symbol], own, self.series(key))
+        return found
+
+    def adjusted(self, key: BarKey) -> Bars:
+        """Own bars that were known, with forward-adjusted closes."""
+        known, factors = self.series(key), self._factors_of(key)
+        return known if factors is None else replace(known, close=known.close * factor_known(factors, known.known_at))
+
+    def _factors_of(self, key: BarKey) -> Factors | None:
+        actions = self._actions.get(key.symbol)
+        if actions is None or not (actions.ex_ns < self._asof).any():
+            return None
+        if key not in self._factors:
+            adjustment = self._store.meta(key).adjustment
+            whole = self._stored(key)
+            found = bar_factors(whole, adjustment, actions, until_ns=self._asof, symbol=key.symbol)
+            self._factors[key] = found
+            self.read.append(_note_of_actions(key.symbol, found, adjustment))
+        return self._factors[key]
+
     def _stored(self, key: BarKey) -> Bars:
         if key not in self._whole:
             self._whole[key] = self._store.read(key)
@@ -146,6 +192,26 @@ class _Reader:
                 "fingerprint": content_hash(known),
             }
         )
+
+
+_APPLIED = {
+    "none": "splits and dividends",
+    "split": "dividends; the prices hold the splits",
+    "all": "none; the prices hold splits and dividends",
+}
+
+
+def _note_of_actions(symbol: str, factors: Factors, adjustment: str) -> dict[str, Any]:
+    there = len(factors) > 0
+    return {
+        "symbol": symbol,
+        "timeframe": "actions",
+        "rows": len(factors),
+        "first": iso(int(factors.ex_ns[0])) if there else None,
+        "last": iso(int(factors.ex_ns[-1])) if there else None,
+        "fingerprint": _fingerprint(factors),
+        "applied": _APPLIED[adjustment],
+    }
 
 
 def _own_fill(bars: Bars) -> FillBars:
@@ -262,8 +328,8 @@ def _feed(digest: hashlib.blake2b, value: Any) -> None:
         digest.update(f"{value.dtype.str}{value.shape};".encode())
         digest.update(np.ascontiguousarray(value).tobytes())
     elif is_dataclass(value):
-        for field in fields(value):
-            digest.update(f"{field.name}=".encode())
-            _feed(digest, getattr(value, field.name))
+        for item in fields(value):
+            digest.update(f"{item.name}=".encode())
+            _feed(digest, getattr(value, item.name))
     else:
         digest.update(f"{value!r};".encode())

@@ -12,7 +12,7 @@ from tradeterm.data.panel import MarketRequest, build_market
 from tradeterm.engine.lookahead import Sampling, certify
 from tradeterm.engine.replay import replay
 from tradeterm.research import tables
-from tradeterm.research.desk import open_desk
+from tradeterm.research.desk import actions_of, open_desk
 from tradeterm.research.identity import code_hash, run_id, trial_id
 from tradeterm.research.plan import publication_rules
 from tradeterm.research.report import measure
@@ -67,13 +67,16 @@ def silent(stage: str, done: int, total: int) -> None:
 
 def market_request(settings: Settings, desk: Desk, asof_ns: int) -> MarketRequest:
     """What the book needs of the stored bars, as of an instant."""
-    roles = settings.config.universe.roles
+    given = settings.config.universe.roles
+    roles = {name: getattr(given, name) for name in type(given).model_fields}
+    symbols = {item.symbol for item in desk.spec.instruments} | {symbol for symbol in roles.values() if symbol}
     return MarketRequest(
         instruments=desk.spec.instruments,
         timeframe=settings.config.system.timeframe,
         asof_ns=asof_ns,
-        roles={name: getattr(roles, name) for name in type(roles).model_fields},
+        roles=roles,
         publication=publication_rules(settings.config),
+        actions=actions_of(settings.workspace.data, sorted(symbols)),
     )
 
 

@@ -14,16 +14,19 @@ from tradeterm.core.time import HOUR_NS
 from tradeterm.engine.budgets import Limits, RegimeRule
 from tradeterm.engine.regime import AXES, Thresholds
 from tradeterm.engine.replay import BookSpec, Costs, Ladder, Member
+from tradeterm.store.actions import ActionStore
 from tradeterm.store.strategies import load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from tradeterm.config.schema import Config, StrategyEntry
     from tradeterm.config.settings import Settings
+    from tradeterm.core.market import Actions
     from tradeterm.store.strategies import Found
 
-__all__ = ["Desk", "instruments", "open_desk", "thresholds", "watched"]
+__all__ = ["Desk", "actions_of", "instruments", "open_desk", "thresholds", "watched"]
 
 _BP = 1e-4
 
@@ -98,6 +101,13 @@ def watched(config: Config) -> tuple[Instrument, ...]:
         )
         for entry in config.universe.instruments
     )
+
+
+def actions_of(data_dir: Path, symbols: Iterable[str]) -> dict[str, Actions]:
+    """Stored corporate actions by symbol; symbols without any are left out."""
+    store = ActionStore(data_dir)
+    found = {symbol: store.read(symbol) for symbol in symbols if store.exists(symbol)}
+    return {symbol: actions for symbol, actions in found.items() if len(actions)}
 
 
 def thresholds(config: Config) -> Thresholds:

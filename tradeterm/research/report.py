@@ -116,7 +116,7 @@ def _assumptions(run: Replay) -> list[str]:
         said.insert(0, "OPTIMISTIC: fills at the last close, which the decision has already seen")
     if run.spec.sizing == "at_fill":
         said.insert(0, "OPTIMISTIC: quantities are sized at the fill price, which a live decision does not know")
-    said.append("no dividends, borrow costs or cash interest")
+    said.append("dividends are paid on the ex-date, whole: no tax is withheld; no borrow costs or cash interest")
     return said
 
 

@@ -42,6 +42,7 @@ def realise(
         int(signal["horizon"]),
         float(signal["cost"]),
         side=_DIRECTION[signal["side"]],
+        factor=bars.factor,
     )
     if not forward.matured(asof_ns)[0]:
         return None

@@ -95,6 +95,7 @@ def _signal(
             member.strategy.horizon,
             fill_cost(run, column),
             side=sides[:-1],
+            factor=bars.factor,
         )
         prob, ev, sample = replay_statistics(sides[:-1], forward, asof, side=side, counts=counted[:-1])
     return Signal(
