@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradeterm.core.errors import DataError
-from tradeterm.core.market import BarKey, Bars, Instrument, Timeframe
+from tradeterm.core.market import Actions, BarKey, Bars, Instrument, Timeframe
 from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, from_iso, iso
 from tradeterm.data.crew import Supplier
 from tradeterm.data.refresh import RefreshPlan, RefreshReport, refresh
+from tradeterm.data.sources.answers import no_actions
 from tradeterm.data.sources.sample import SampleMarket
 from tradeterm.store.bars import BarStore
 
@@ -122,6 +123,9 @@ class _Feed:
         if instrument.symbol in self.broken:
             raise DataError(f"{instrument.symbol}: the feed is down")
         return self.market.bars(instrument, timeframe, start_ns, end_ns)
+
+    def actions(self, instrument: Instrument, start_ns: int, end_ns: int) -> Actions:
+        return no_actions()
 
 
 def test_a_source_is_asked_from_a_few_bars_before_the_last_stored_one(store):

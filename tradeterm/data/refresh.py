@@ -10,17 +10,20 @@ import numpy as np
 
 from tradeterm.core.errors import DataError, MissingBars, StoreError, StoreUnwritable
 from tradeterm.core.market import AssetClass, BarKey, Timeframe
+from tradeterm.data.acting import bring_actions
 from tradeterm.data.calendar import next_expected_close
 from tradeterm.data.crew import Job, Refused, Supplier, Try, work
 from tradeterm.data.derive import origin
 from tradeterm.data.fetching import ask, keep, question
 from tradeterm.data.provenance import MADE_UP
 from tradeterm.data.sources.sample import SampleMarket
+from tradeterm.store.actions import ActionStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tradeterm.core.market import Bars, Instrument
+    from tradeterm.data.acting import RestatedActions
     from tradeterm.data.crew import Outcome
     from tradeterm.data.fetching import Restated
     from tradeterm.data.publication import PublicationRule
@@ -116,6 +119,7 @@ def refresh(
     sources: Mapping[str, Supplier] | None = None,
     progress: Progress | None = None,
     restated: Restated | None = None,
+    restated_actions: RestatedActions | None = None,
     now_ns: int | None = None,
 ) -> RefreshReport:
     """Fetch what became known up to ``asof_ns``; a second call adds nothing, and one failure stops no other symbol.
@@ -128,6 +132,8 @@ def refresh(
         Told of each source how many of its files are done, of how many; called by this thread alone.
     restated
         Told of changed bars before they are stored; called by the threads of the sources.
+    restated_actions
+        Told of changed splits and dividends, by the same threads.
     now_ns
         When an undated revision counts as known; the clock's time where None.
 
@@ -138,7 +144,7 @@ def refresh(
     """
     if sources is None:
         sources = {MADE_UP: Supplier(make=lambda: SampleMarket(plan.publication))}
-    desk = _Desk(store, plan, asof_ns, time.time_ns() if now_ns is None else now_ns, restated)
+    desk = _Desk(store, plan, asof_ns, time.time_ns() if now_ns is None else now_ns, restated, restated_actions)
     jobs = [Job(name=item.symbol, keys=plan.keys(item), sources=plan.asked(item)) for item in plan.instruments]
     asked = [(item, job) for item, job in zip(plan.instruments, jobs, strict=True) if job.sources]
     by_name = {item.symbol: item for item in plan.instruments}
@@ -161,6 +167,7 @@ class _Desk:
     asof_ns: int
     now_ns: int
     restated: Restated | None
+    restated_actions: RestatedActions | None
 
     def fetched(self, instrument: Instrument, key: BarKey, source: Source) -> list[RefreshItem] | Refused:
         """Bring one file up to date; its item, and behind it those of what was derived."""
@@ -184,6 +191,15 @@ class _Desk:
             asof_ns=self.asof_ns,
         )
         try:
+            if key == self.plan.keys(instrument)[0]:
+                bring_actions(
+                    ActionStore(self.store.data_dir),
+                    instrument,
+                    source,
+                    whole=self.plan.since_ns is not None,
+                    asof_ns=self.asof_ns,
+                    restated=self.restated_actions,
+                )
             answer = ask(source, asked)
         except DataError as failure:
             return Refused(str(failure), final=False)

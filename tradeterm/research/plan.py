@@ -102,5 +102,6 @@ def update(
         sources=open_sources(settings) if sources is None else sources,
         progress=progress,
         restated=log.record,
+        restated_actions=log.record_actions,
         now_ns=clock(),
     )
