@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from tradeterm import __version__, killfile
 from tradeterm.cli.groups import single
 from tradeterm.cli.invocation import invocation_of
 from tradeterm.core.errors import ConfigError, StoreError, TradetermError
+from tradeterm.core.time import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from tradeterm.cli.invocation import Invocation
     from tradeterm.cli.output import Page
+    from tradeterm.config.settings import Settings
     from tradeterm.config.workspace import Workspace
 
 __all__ = ["Check", "app", "checks"]
@@ -31,6 +33,8 @@ app = single()
 
 _PACKAGES = ("numpy", "numba", "pandas", "pyarrow", "duckdb", "pydantic", "textual", "typer", "exchange_calendars")
 _LEAST_FREE_MB = 500
+# Exchanges refuse what is signed further off, and a bar's end is judged by our clock.
+_MOST_SKEW_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +47,15 @@ class Check:
 
 
 @app.command()
-def doctor(context: typer.Context) -> None:
-    """Check Python, packages, every path, disk, ledger, kernel cache, keys, kill state and the age of the data."""
+def doctor(
+    context: typer.Context,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask each configured source too; nothing goes out without it.")
+    ] = False,
+) -> None:
+    """Check Python, packages, paths, disk, ledger, kernel cache, keys, sources, kill state and the age of the data."""
     invocation = invocation_of(context)
-    found = list(checks(invocation))
+    found = list(checks(invocation, online=online))
     broken = [check for check in found if check.ok is False]
 
     def show(page: Page) -> None:
@@ -60,8 +69,11 @@ def doctor(context: typer.Context) -> None:
         raise typer.Exit(1)
 
 
-def checks(invocation: Invocation) -> Iterator[Check]:
-    """Run every check; one that fails doesn't stop the others."""
+def checks(invocation: Invocation, *, online: bool = False) -> Iterator[Check]:
+    """Run every check; one that fails doesn't stop the others.
+
+    online : whether sources are asked
+    """
     yield _python()
     yield from map(_package, _PACKAGES)
     try:
@@ -74,6 +86,7 @@ def checks(invocation: Invocation) -> Iterator[Check]:
         yield _folder(folder)
     yield _disk(workspace)
     yield from _settings(invocation)
+    yield from _sources(invocation, online=online)
     yield _ledger(workspace)
     yield _kernels()
     yield _kill(workspace)
@@ -115,6 +128,74 @@ def _settings(invocation: Invocation) -> Iterator[Check]:
     yield Check(what="config", ok=True, found=f"profile {settings.profile}, hash {settings.config_hash}")
     for name, there in settings.secrets.present().items():
         yield Check(what=name, ok=None, found="set" if there else "not set")
+
+
+def _sources(invocation: Invocation, *, online: bool) -> Iterator[Check]:
+    try:
+        settings = invocation.settings()
+    except ConfigError:
+        # Told already.
+        return
+    from tradeterm.config.sources import SERVICES
+
+    entries = settings.config.universe.instruments
+    named = dict.fromkeys(name for entry in entries for name in entry.source if name in SERVICES)
+    if not named:
+        return
+    successes = _last_successes(settings.workspace)
+    for name in named:
+        yield _key(settings, name)
+        when = f"{iso(successes[name])}" if name in successes else "none recorded; run `tradeterm daily`"
+        yield Check(what=f"{name} last success", ok=None, found=when)
+        if online:
+            yield from _reached(settings, name)
+
+
+def _key(settings: Settings, name: str) -> Check:
+    """Whether a source has its key; without one it is broken only where nothing else serves the symbol."""
+    secrets, what = settings.secrets, f"{name} key"
+    if name == "fred":
+        there = secrets.fred_api_key is not None
+        found = "set" if there else "not set: today's values alone, no vintages; FRED_API_KEY brings them"
+        return Check(what=what, ok=True if there else None, found=found)
+    if name != "alpaca":
+        return Check(what=what, ok=True, found="needs none")
+    if secrets.alpaca_api_key is not None and secrets.alpaca_secret_key is not None:
+        return Check(what=what, ok=True, found="set")
+    alone = [
+        entry.symbol
+        for entry in settings.config.universe.instruments
+        if entry.source == (name,) and entry.asset_class == "equity"
+    ]
+    found = "not set: no equities; set ALPACA_API_KEY and ALPACA_SECRET_KEY in the environment or .env"
+    return Check(what=what, ok=False if alone else None, found=found)
+
+
+def _last_successes(workspace: Workspace) -> dict[str, int]:
+    from tradeterm.store.ledger import Ledger
+    from tradeterm.views.newest import last_successes
+
+    try:
+        with Ledger.reader(workspace.results) as ledger:
+            return last_successes(ledger)
+    except StoreError:
+        # Told by the check of the ledger.
+        return {}
+
+
+def _reached(settings: Settings, name: str) -> Iterator[Check]:
+    from tradeterm.data.sources.probing import HOSTS, clock_skew_s, probe
+    from tradeterm.research.plan import open_sources, refresh_plan
+
+    plan = refresh_plan(settings)
+    instrument = next(item for item in plan.instruments if name in plan.sources[item.symbol])
+    answer = probe(open_sources(settings)[name].make(), instrument, plan.keys(instrument)[0], time.time_ns())
+    yield Check(what=f"{name} reachable", ok=answer.ok, found=answer.found)
+    skew = clock_skew_s(HOSTS[name])
+    if skew is None:
+        yield Check(what=f"{name} clock", ok=None, found="it doesn't say")
+    else:
+        yield Check(what=f"{name} clock", ok=abs(skew) < _MOST_SKEW_S, found=f"ours is {skew:+.1f} s against it")
 
 
 def _ledger(workspace: Workspace) -> Check:
