@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["KILL_NAME", "KillRecord", "clear", "find_root", "latched", "read", "trip"]
+__all__ = ["KILL_NAME", "KillRecord", "clear", "find_root", "latched", "read", "read_all", "standing", "trip"]
 
 KILL_NAME = "KILL"
+# A key that is held down must not fill the disk; the latch stands whatever is written in it.
+_LARGE = 32_768
 
 
 class KillRecord(NamedTuple):
@@ -54,16 +56,18 @@ def latched(results_dir: str | os.PathLike[str]) -> bool:
 
 
 def trip(results_dir: str | os.PathLike[str], by: str, reason: str = "", *, flatten: bool = False) -> KillRecord:
-    """Latch, and return the record that stands: the first one wins, a later ``flatten`` is added to it."""
+    """Latch, and return the record that stands: the first one wins, a later one is added behind it.
+
+    A later one is written down too, so that whoever clears the latch sees that somebody wanted it meanwhile.
+    """
     os.makedirs(results_dir, exist_ok=True)
     path = os.path.join(results_dir, KILL_NAME)
     record = KillRecord(_instant(time.time_ns()), by, reason, flatten)
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
-        if flatten:
-            _append(path, record)
-        return read(results_dir) or record
+        _add(path, record)
+        return read(results_dir) or trip(results_dir, by, reason, flatten=flatten)
     _write(descriptor, record)
     _sync_folder(results_dir)
     return record
@@ -71,23 +75,57 @@ def trip(results_dir: str | os.PathLike[str], by: str, reason: str = "", *, flat
 
 def read(results_dir: str | os.PathLike[str]) -> KillRecord | None:
     """Return the standing record, None when nothing is latched; a file without one was touched by hand."""
+    records = read_all(results_dir)
+    return records[0]._replace(flatten=any(record.flatten for record in records)) if records else None
+
+
+def read_all(results_dir: str | os.PathLike[str]) -> list[KillRecord]:
+    """Return every record of the latch, the first one first; empty when nothing is latched."""
     path = os.path.join(results_dir, KILL_NAME)
     try:
-        touched = os.lstat(path).st_mtime_ns
+        touched = _instant(os.lstat(path).st_mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
-        return None
-    records = _records(path)
-    first = records[0] if records else KillRecord(_instant(touched), "touch")
-    return first._replace(flatten=any(record.flatten for record in records))
+        return []
+    lines = [_parse(line) for line in _lines(path)] or [None]
+    records = [record for record in lines if record is not None]
+    if lines[0] is None:
+        # Something else was there before a program of ours wrote behind it.
+        records.insert(0, KillRecord(min([touched, *(record.at for record in records)]), "touch"))
+    return records
 
 
-def clear(results_dir: str | os.PathLike[str]) -> None:
-    """Remove the latch; the caller has recorded why."""
+def clear(results_dir: str | os.PathLike[str], *, seen: int | None = None) -> bool:
+    """Remove the latch, and return whether it is gone; the caller has recorded why.
+
+    seen : :func:`standing` of what was recorded; when more was written since, the latch stays.
+    """
+    path = os.path.join(results_dir, KILL_NAME)
+    aside = f"{path}.clearing"
+    if seen is not None and _size(path) > seen:
+        return False
     try:
-        os.unlink(os.path.join(results_dir, KILL_NAME))
+        # Renamed first: a kill that comes from now on makes a latch of its own.
+        os.rename(path, aside)
     except FileNotFoundError:
-        return
+        return True
+    if seen is not None and _size(aside) != seen:
+        os.rename(aside, path)
+        return False
+    os.unlink(aside)
     _sync_folder(results_dir)
+    return not latched(results_dir)
+
+
+def standing(results_dir: str | os.PathLike[str]) -> int:
+    """Size of what the latch holds, which grows with every press; 0 for an empty or absent one."""
+    return _size(os.path.join(results_dir, KILL_NAME))
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _instant(ns: int) -> str:
@@ -95,15 +133,26 @@ def _instant(ns: int) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1000:06d}Z"
 
 
-def _append(path: str, record: KillRecord) -> None:
+def _add(path: str, record: KillRecord) -> None:
+    if _size(path) > _LARGE and not record.flatten:
+        return
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    except FileNotFoundError:
+        return
     except OSError as problem:
+        if not record.flatten:
+            return
         # A latch that can't be opened (a folder, another owner's file) stands all the same; only the wish is lost.
         raise OSError(
             problem.errno, f"latched already, but flatten can't be recorded: {problem.strerror}", path
         ) from None
-    _write(descriptor, record, lead=b"\n")
+    _write(descriptor, record, lead=b"" if _ends_line(path) else b"\n")
+
+
+def _ends_line(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read()[-1:] == b"\n"
 
 
 def _write(descriptor: int, record: KillRecord, lead: bytes = b"") -> None:
@@ -122,13 +171,12 @@ def _sync_folder(folder: str | os.PathLike[str]) -> None:
         os.close(descriptor)
 
 
-def _records(path: str) -> list[KillRecord]:
+def _lines(path: str) -> list[str]:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            lines = file.read(65_536).splitlines()
+            return file.read(65_536).splitlines()
     except OSError:
         return []
-    return [record for record in map(_parse, lines) if record is not None]
 
 
 def _parse(line: str) -> KillRecord | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tradeterm import killfile
-from tradeterm.core.errors import UsageError
+from tradeterm.core.errors import KillLatched, UsageError
 from tradeterm.core.time import from_iso
 from tradeterm.store.ledger import Ledger
 from tradeterm.trading.kill import record_kill, resume
@@ -56,7 +56,7 @@ def test_a_crash_between_the_fact_and_the_file_leaves_it_latched(
 ) -> None:
     killfile.trip(tmp_path, "operator:cli")
 
-    def dies(folder: Path) -> None:
+    def dies(folder: Path, **_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(killfile, "clear", dies)
@@ -85,3 +85,26 @@ def test_a_resume_that_makes_no_sense_changes_nothing(
         resume(ledger, tmp_path, reason=reason, by="ana", now_ns=NOW, clear_halt=halt)
     assert killfile.latched(tmp_path) is latched
     assert ledger.facts("resume") == []
+
+
+def test_a_kill_that_comes_while_another_is_cleared_stands(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killfile.trip(tmp_path, "operator:key", "first")
+    clear = killfile.clear
+
+    def pressed_again(folder: Path, *, seen: int | None = None) -> bool:
+        killfile.trip(folder, "operator:cli", "second")
+        return clear(folder, seen=seen)
+
+    monkeypatch.setattr(killfile, "clear", pressed_again)
+    with pytest.raises(KillLatched, match="killed again"):
+        resume(ledger, tmp_path, reason="mended", by="ana", now_ns=NOW)
+    assert killfile.latched(tmp_path)
+    assert [fact.payload["reason"] for fact in ledger.facts("kill")] == ["first", "second"]
+
+
+def test_a_key_held_down_does_not_fill_the_disk(tmp_path: Path) -> None:
+    for _ in range(600):
+        killfile.trip(tmp_path, "operator:key")
+    assert (tmp_path / "KILL").stat().st_size < 64_000

@@ -372,7 +372,7 @@ async def test_repeated_presses_keep_the_first_record(make_app: MakeApp) -> None
         await pilot.press("f9")
         first = app.workspace.kill_file.read_bytes()
         await pilot.press("f9", "ctrl+g", "f9")
-        assert app.workspace.kill_file.read_bytes() == first
+        assert app.workspace.kill_file.read_bytes().startswith(first)
         assert json.loads(first.splitlines()[0])["by"] == "operator:key"
 
 

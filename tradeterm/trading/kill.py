@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tradeterm import killfile
-from tradeterm.core.errors import UsageError
+from tradeterm.core.errors import KillLatched, UsageError
 from tradeterm.core.time import iso
 
 if TYPE_CHECKING:
@@ -29,11 +29,10 @@ class Resumed:
 
 
 def record_kill(ledger: Ledger, results_dir: Path) -> killfile.KillRecord | None:
-    """Write the standing kill into the ledger, once; None when nothing is latched."""
-    record = killfile.read(results_dir)
-    if record is not None:
+    """Write the standing kill, and every press after it, into the ledger, once; None when nothing is latched."""
+    for record in killfile.read_all(results_dir):
         ledger.append("kill", f"{record.at}|{record.by}", record._asdict())
-    return record
+    return killfile.read(results_dir)
 
 
 def resume(
@@ -52,15 +51,22 @@ def resume(
     ------
     UsageError
         When no reason is given, nothing is latched, or a halt is named though none stands.
+    KillLatched
+        When somebody killed again meanwhile: the latch stays, with both kills in the ledger.
     """
     if not reason.strip():
         raise UsageError('resume: no reason was given; write tradeterm resume --reason "what was wrong and is mended"')
     if clear_halt:
         raise UsageError("resume --halt: no risk halt stands (no session has traded); leave --halt out")
+    seen = killfile.standing(results_dir)
     record = record_kill(ledger, results_dir)
     if record is None:
         raise UsageError(f"resume: nothing is latched in {results_dir}; see `tradeterm status`")
     at = iso(now_ns)
     ledger.append("resume", at, {"at": at, "cleared": ["kill"], "reason": reason.strip(), "by": by})
-    killfile.clear(results_dir)
+    if not killfile.clear(results_dir, seen=seen):
+        record_kill(ledger, results_dir)
+        raise KillLatched(
+            "somebody killed again meanwhile: the latch stands, see `tradeterm status`"
+        )
     return Resumed(at=at, cleared=("kill",), reason=reason.strip(), by=by, kill=record)
