@@ -77,11 +77,15 @@ class Invocation:
         return self._settings
 
     def instant(self, text: str) -> int:
-        """Instant that an ``--asof`` means on the configured decision grid."""
-        from tradeterm.core.time import DAY_NS, H4_NS, asof_instant
+        """Instant that an ``--asof`` means on the configured decision grid; the future is refused."""
+        from tradeterm.core.time import DAY_NS, H4_NS, asof_instant, iso
 
         step_ns = DAY_NS if self.settings().config.system.timeframe == "daily" else H4_NS
-        return asof_instant(text, time.time_ns(), step_ns)
+        now_ns = time.time_ns()
+        asof_ns = asof_instant(text, now_ns, step_ns)
+        if asof_ns > now_ns:
+            raise UsageError(f"'{text}' means {iso(asof_ns)}, which has not come; give an earlier day, or today")
+        return asof_ns
 
     def ledger(self) -> Ledger:
         """Open the ledger for recording; use it as a context."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradeterm.core.ids import canonical_json
@@ -11,7 +13,7 @@ from tradeterm.core.ids import canonical_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["Output", "Page", "money", "percent", "shown"]
+__all__ = ["Output", "Page", "money", "percent", "reachable", "shown"]
 
 
 class Page:
@@ -23,7 +25,14 @@ class Page:
 
         # Into a buffer: on stdout itself rich would end the process when the reader of a pipe has gone.
         self._text = io.StringIO()
-        self._console = Console(file=self._text, force_terminal=sys.stdout.isatty(), highlight=False, soft_wrap=True)
+        self._console = Console(
+            file=self._text,
+            force_terminal=sys.stdout.isatty(),
+            highlight=False,
+            soft_wrap=True,
+            emoji=False,
+            markup=False,
+        )
 
     @property
     def text(self) -> str:
@@ -63,7 +72,7 @@ class Page:
 
     def next(self, command: str) -> None:
         """Print the next useful command."""
-        self._print(f"next: {command}", "dim")
+        self._print(f"next: {reachable(command)}", "dim")
 
     def _print(self, text: str, style: str | None = None) -> None:
         self._console.print(text, style=style, markup=False)
@@ -100,6 +109,17 @@ def _aligned(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool])
         space = " " * (width - cell_len(cell))
         padded.append(space + cell if to_right else cell + space)
     return "  ".join(padded).rstrip()
+
+
+def reachable(command: str) -> str:
+    """``tradeterm …`` as this shell finds it: with its folder where that is not on the path."""
+    program, _, rest = command.partition(" ")
+    if program != "tradeterm" or shutil.which(program):
+        return command
+    script = Path(sys.executable).with_name(program)
+    here = Path.cwd()
+    named = script.relative_to(here) if script.is_relative_to(here) else script
+    return f"{named} {rest}".rstrip()
 
 
 def shown(value: Any) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["regime_hash", "state_fact", "transition_facts"]
 
-_SECTIONS = ("regime_budgets.thresholds", "universe.roles", "universe.publication")
+_SECTIONS = ("regime_budgets.thresholds", "universe.roles", "universe.publication", "system.timeframe")
 
 
 def regime_hash(settings: Settings) -> str:

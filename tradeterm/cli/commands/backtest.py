@@ -49,6 +49,7 @@ def run(
     def show(page: Page) -> None:
         page.line(f"run {result.run_id} {result.status}: {result.path}")
         page.line(_certified(certificate))
+        _assumed(page, result.fact["fill"], sample=result.fact["made_up"])
         page.pairs({key: metrics.get(key) for key in _LISTED})
 
     document = {
@@ -58,6 +59,9 @@ def run(
         "path": str(result.path),
         "metrics": metrics,
         "certificate": certificate,
+        "fill": result.fact["fill"],
+        "optimistic": result.fact["fill"] == "close",
+        "sample": result.fact["made_up"],
     }
     invocation.out.result(document, show, next_command=f"tradeterm backtest show {result.run_id}")
 
@@ -79,12 +83,13 @@ def list_(
                 row.run_id,
                 row.name,
                 f"{iso_date(row.start_ns)}..{iso_date(row.end_ns)}",
+                "close: OPTIMISTIC" if row.fill == "close" else row.fill,
                 "ok" if row.certificate.ok else "FAILED",
                 *(getattr(row, name) for name in _LISTED),
             )
             for row in view.runs
         ]
-        page.table(("run", "name", "period", "certificate", *(f">{name}" for name in _LISTED)), rows)
+        page.table(("run", "name", "period", "fill", "certificate", *(f">{name}" for name in _LISTED)), rows)
 
     follow = f"tradeterm backtest show {view.runs[0].run_id}" if view.runs else "tradeterm backtest run"
     invocation.out.result(view.to_json(), show, next_command=follow)
@@ -109,6 +114,7 @@ def show(
         row = view.row
         page.title(f"run {row.run_id}  {row.name}  {iso_date(row.start_ns)}..{iso_date(row.end_ns)}")
         page.line(_certified(view.to_json()["row"]["certificate"]))
+        _assumed(page, row.fill, sample=row.sample)
         for failure in view.failures[:_SHOWN]:
             page.line(failure)
         if view.metrics:
@@ -124,6 +130,13 @@ def show(
         page.line(f"{view.fills} fills, {len(view.points)} days", style="dim")
 
     invocation.out.result(view.to_json(), lay_out, next_command="tradeterm backtest list")
+
+
+def _assumed(page: Page, fill: str, *, sample: bool) -> None:
+    if sample:
+        page.line("SAMPLE: bars are made up")
+    if fill == "close":
+        page.line("OPTIMISTIC: fills at the last close, which the decision has already seen")
 
 
 def _chosen(asked: str, newest_first: list[str]) -> str:
