@@ -6,15 +6,21 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from desks import STOCKED, Bench, copied
 
 from tradeterm import killfile
-from tradeterm.core.errors import FactConflict, LockHeld
-from tradeterm.core.time import DAY_NS, iso
+from tradeterm.core.errors import FactConflict, LockHeld, SourceDown
+from tradeterm.core.market import Bars, Instrument, Timeframe
+from tradeterm.core.time import DAY_NS, HOUR_NS, iso
 from tradeterm.daily import STEPS, DailyResult, run_daily
+from tradeterm.data.crew import Supplier
+from tradeterm.data.sources.sample import SampleMarket
+from tradeterm.research.plan import open_sources, publication_rules
 from tradeterm.store.bars import BarStore
 from tradeterm.store.ledger import Ledger
 from tradeterm.store.locks import file_lock
@@ -156,6 +162,37 @@ def test_a_source_that_fails_for_one_symbol_does_not_stop_the_others(bench: Benc
     assert [step.status for step in result.steps[2:]] == ["done", "done", "done", "done"]
     with mixed.ledger() as ledger:
         assert ["QQQ" in fact.payload["what"] for fact in ledger.facts("incident")] == [True]
+
+
+def test_a_daily_run_records_what_a_source_told_differently_and_who_stood_in(bench: Bench) -> None:
+    """The first source changes an hour of BTC that a run has read, and has no SPY."""
+    daily(bench, asof_ns=STOCKED)
+    with bench.ledger() as ledger:
+        (before,) = [fact.key for fact in ledger.facts("run")]
+    changing = Supplier(make=lambda: Changing(publication_rules(bench.settings.config)))
+    with bench.ledger() as ledger:
+        sources = open_sources(bench.settings) | {"sample": changing}
+        result = run_daily(bench.settings, ledger, asof_ns=ASOF, sources=sources)
+        (fact,) = ledger.facts("restatement")
+    assert (fact.payload["symbol"], fact.payload["ts"]) == ("BTC/USDT", iso(STOCKED - 3 * HOUR_NS))
+    assert fact.payload["after"][4] == pytest.approx(2 * fact.payload["before"][4])
+    assert fact.payload["runs"] == [before]
+    outputs = result.steps[0].outputs
+    assert [item["bars"] for item in outputs["failed"]] == ["SPY 1h"]
+    assert [(item["bars"], item["source"]) for item in outputs["tries"]] == [("SPY 1h", "sample")]
+    assert result.exit_code == 4
+
+
+class Changing(SampleMarket):
+    """A market that has doubled the volume of one hour, and forgotten a symbol."""
+
+    def bars(self, instrument: Instrument, timeframe: Timeframe, start_ns: int, end_ns: int) -> Bars:
+        if instrument.symbol == "SPY":
+            raise SourceDown("sample", "SPY", "HTTP 503")
+        bars = super().bars(instrument, timeframe, start_ns, end_ns)
+        if instrument.symbol != "BTC/USDT":
+            return bars
+        return replace(bars, volume=np.where(bars.ts == STOCKED - 3 * HOUR_NS, 2 * bars.volume, bars.volume))
 
 
 def test_one_daily_at_a_time(bench: Bench) -> None:

@@ -283,6 +283,40 @@ def test_sources_say_what_failed_at_the_newest_refresh(stores: Any, settings: Se
     assert found["sample"].tried_ns == from_iso("2026-11-21T00:05:11Z")
 
 
+def test_a_source_that_another_one_stood_in_for_is_shown_as_failing(stores: Any, settings: Settings) -> None:
+    refresh = {
+        "bars": [{"bars": "SPY 1h", "source": "alpaca", "last": None}],
+        "failed": [],
+        "tries": [{"bars": "SPY 1h", "source": "yahoo", "error": "yahoo SPY: HTTP 503"}],
+    }
+    stores.daily("2026-11-21T00:00:00Z", refresh=refresh)
+    found = {row.source: row for row in data.build(stores.workspace, NOW, config=settings.config).sources}
+    assert (found["alpaca"].files, found["alpaca"].failed) == (1, 0)
+    assert (found["yahoo"].files, found["yahoo"].failed, found["yahoo"].problem) == (0, 1, "yahoo SPY: HTTP 503")
+
+
+def test_restatements_are_counted_and_listed_newest_first(stores: Any, settings: Settings) -> None:
+    stores.store_bars("SPY", Timeframe.DAILY, ["2026-11-20T14:30:00Z"], ["2026-11-20T21:00:00Z"])
+    for day in ("18", "19"):
+        payload = {
+            "symbol": "SPY",
+            "timeframe": "daily",
+            "ts": f"2026-11-{day}T14:30:00Z",
+            "found_at": "2026-11-21T00:00:00Z",
+            "source": "yahoo",
+            "before": [1, 1, 1, 1, None],
+            "after": [2, 2, 2, 2, None],
+            "runs": ["run-now"],
+        }
+        stores.ledger.append("restatement", f"SPY|daily|2026-11-{day}T14:30:00Z|x", payload)
+    view = data.build(stores.workspace, NOW, config=settings.config)
+    assert (view.restated, {row.symbol: row.restated for row in view.series}["SPY"]) == (2, 2)
+    assert [(row.ts_ns, row.runs) for row in view.restatements] == [
+        (from_iso("2026-11-19T14:30:00Z"), ("run-now",)),
+        (from_iso("2026-11-18T14:30:00Z"), ("run-now",)),
+    ]
+
+
 # Runs
 
 

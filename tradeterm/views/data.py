@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tradeterm.core.errors import DataError
 from tradeterm.core.market import AssetClass, BarKey, Timeframe
+from tradeterm.core.time import from_iso
 from tradeterm.store.bars import BarStore
 from tradeterm.store.ledger import Ledger
 from tradeterm.views.base import View, hours_since
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from tradeterm.store.bars import BarMeta
     from tradeterm.views.newest import Step
 
-__all__ = ["LATE_HOURS", "DataView", "SeriesRow", "SourceRow", "build"]
+__all__ = ["LATE_HOURS", "DataView", "RestatementRow", "SeriesRow", "SourceRow", "build"]
 
 # Overdue by more than a day: the next daily run should have fetched it.
 LATE_HOURS = 24
+_LISTED_RESTATEMENTS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class SeriesRow:
     last_ns : open of the last bar; due_ns : when the next one was or is due by the calendar
     late_hours : whole hours since then, 0 while it isn't due, None when unknown
     state : ok, LATE, missing, unreadable, or unused (stored, but no instrument of the universe)
+    note : what the source says about its bars; pieces : "source from instant" where several gave them
     """
 
     symbol: str
@@ -52,11 +55,31 @@ class SeriesRow:
     restated: int
     state: str
     problem: str | None
+    note: str | None = None
+    pieces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestatementRow:
+    """A bar that a source told differently later: open, high, low, close, volume (of an action its one value).
+
+    timeframe : of the bar; of corporate actions split or dividend
+    runs : those that had read the bar before
+    """
+
+    symbol: str
+    timeframe: str
+    ts_ns: int
+    found_ns: int
+    source: str
+    before: tuple[float | None, ...]
+    after: tuple[float | None, ...]
+    runs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRow:
-    """What a source gave at the newest refresh."""
+    """What a source gave at the newest refresh, and how often another one had to step in, or none could."""
 
     source: str
     tried_ns: int
@@ -67,7 +90,10 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataView(View):
-    """All series, and the counts that matter; sources are empty while no daily run has refreshed."""
+    """All series, and the counts that matter; sources are empty while no daily run has refreshed.
+
+    restatements : the newest of them, newest first
+    """
 
     SCHEMA: ClassVar[str] = "tradeterm.data.v1"
 
@@ -79,6 +105,7 @@ class DataView(View):
     gaps: int
     quarantined: int
     restated: int
+    restatements: tuple[RestatementRow, ...] = ()
 
 
 def build(workspace: Workspace, now_ns: int, *, config: Config | None, profile: str | None = None) -> DataView:
@@ -88,7 +115,8 @@ def build(workspace: Workspace, now_ns: int, *, config: Config | None, profile: 
     """
     with Ledger.reader(workspace.results) as ledger:
         refreshed = newest_step(ledger, "refresh", profile=profile)
-        restated = Counter("|".join(fact.key.split("|")[:2]) for fact in ledger.facts("restatement"))
+        changes = ledger.facts("restatement")
+    restated = Counter("|".join(fact.key.split("|")[:2]) for fact in changes)
     stored = _Stored(workspace.data, now_ns, config, restated)
     rows = stored.rows()
     return DataView(
@@ -100,6 +128,7 @@ def build(workspace: Workspace, now_ns: int, *, config: Config | None, profile: 
         gaps=sum(row.gaps or 0 for row in rows),
         quarantined=sum(row.quarantined for row in rows),
         restated=sum(row.restated for row in rows),
+        restatements=tuple(_restatement(fact.payload) for fact in changes[: -_LISTED_RESTATEMENTS - 1 : -1]),
     )
 
 
@@ -157,6 +186,8 @@ class _Stored:
             restated=self._restated[f"{meta.symbol}|{meta.timeframe.value}"],
             state=state,
             problem=None,
+            note=str(meta.extra["note"]) if meta.extra.get("note") else None,
+            pieces=tuple(f"{name} from {first}" for name, first in meta.extra.get("pieces", ())),
         )
 
     def _is_sample(self, key: BarKey, meta: BarMeta) -> bool:
@@ -242,19 +273,37 @@ def _empty(symbol: str, asset_class: str, timeframe: str | None, *, state: str, 
     )
 
 
+def _restatement(payload: dict[str, Any]) -> RestatementRow:
+    return RestatementRow(
+        symbol=str(payload["symbol"]),
+        timeframe=str(payload["timeframe"]),
+        ts_ns=from_iso(str(payload["ts"])),
+        found_ns=from_iso(str(payload["found_at"])),
+        # Of imports before sources were recorded: the file.
+        source=str(payload.get("source") or f"import:{payload.get('file', '')}"),
+        before=tuple(payload["before"]),
+        after=tuple(payload["after"]),
+        runs=tuple(str(run) for run in payload.get("runs", ())),
+    )
+
+
 def _sources(step: Step) -> tuple[SourceRow, ...]:
     files: Counter[str] = Counter(str(item["source"]) for item in step.outputs.get("bars", ()))
     source_of = {str(item["bars"]): str(item["source"]) for item in step.outputs.get("bars", ())}
-    failed: dict[str, list[dict[str, Any]]] = {}
+    failed: dict[str, list[str]] = {}
+    for item in step.outputs.get("tries", ()):
+        failed.setdefault(str(item["source"]), []).append(str(item["error"]))
+    tried = {str(item["bars"]) for item in step.outputs.get("tries", ())}
     for item in step.outputs.get("failed", ()):
-        failed.setdefault(source_of.get(str(item["bars"]), "unknown"), []).append(item)
+        if str(item["bars"]) not in tried:
+            failed.setdefault(source_of.get(str(item["bars"]), "unknown"), []).append(str(item["error"]))
     return tuple(
         SourceRow(
             source=name,
             tried_ns=step.recorded_ns,
             files=files[name],
             failed=len(failed.get(name, ())),
-            problem=str(failed[name][0]["error"]) if name in failed else None,
+            problem=failed[name][0] if name in failed else None,
         )
         for name in sorted(files.keys() | failed.keys())
     )
