@@ -52,6 +52,7 @@ def test_the_kernel_equals_the_plain_python_simulator_when_sized_at_the_fill(see
 
 def test_the_random_books_reach_every_state_and_every_cut() -> None:
     ladders, cut, crossed, sides = set(), 0, 0, set()
+    fractions, paid, open_orders = 0, 0, 0
     for seed in range(60):
         book = random_book(seed, at_fill=False)
         _, record = book.run()
@@ -60,8 +61,16 @@ def test_the_random_books_reach_every_state_and_every_cut() -> None:
         cut += int(((record.filled[0] != 0.0) & (np.abs(record.filled[0]) < np.abs(order) - 1e-6)).sum())
         moved = np.diff(record.held[0], axis=0)
         crossed += int(((moved > 1e-6).any(axis=1) & (moved < -1e-6).any(axis=1)).sum())
+        market, position = book.market, record.position[0]
+        exact = position * market.split
+        fractions += int((market.rounds & (np.abs(exact - np.round(exact)) > 0.01)).sum())
+        paid += int(((position != 0.0) & (market.dividend > 0.0)).sum())
+        open_orders += int(((order != 0.0) & (market.split != 1.0) & (record.filled[0] != 0.0)).sum())
         sides |= set(np.sign(record.position[0]).ravel().tolist())
     assert ladders == {0, 1, 2}
     assert sides == {-1.0, 0.0, 1.0}
     assert cut > 20
     assert crossed > 100
+    assert fractions > 20
+    assert paid > 50
+    assert open_orders > 50

@@ -65,3 +65,19 @@ def test_it_matures_when_the_bar_with_the_exit_price_is_known(days: int, there: 
 
 def test_a_horizon_beyond_the_last_bar_has_not_matured() -> None:
     assert realise(signal(horizon=9), "key", lambda symbol, timeframe: BARS, asof_ns=LATER) is None
+
+
+def test_a_split_inside_the_horizon_is_no_loss_and_a_dividend_is_a_gain() -> None:
+    # 4:1 and a 2 % dividend before the third open: prices are a quarter, what they are worth is not
+    after = np.arange(10) >= 3
+    bars = OwnFills(
+        fill_open=np.where(after, BARS.fill_open / 4.0, BARS.fill_open),
+        fill_at=BARS.fill_at,
+        known_at=BARS.known_at,
+        factor=np.where(after, 4.0 / 0.98, 1.0),
+    )
+    found = realise(signal(), "key", lambda symbol, timeframe: bars, asof_ns=LATER)
+    assert found is not None
+    assert (found.entry_price, found.exit_price) == (101.0, 26.0)
+    assert found.gross == pytest.approx(104 / 0.98 / 101 - 1)
+    assert found.net == pytest.approx(104 / 0.98 / 101 - 1 - 0.001 * (1 + 104 / 0.98 / 101))

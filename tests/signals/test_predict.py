@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from desks import STOCKED, Bench
 
-from tradeterm.core.market import AssetClass, BarKey, Instrument, Timeframe
+from tradeterm.core.market import Actions, AssetClass, BarKey, Instrument, Timeframe
 from tradeterm.core.signals import Side, Signal
 from tradeterm.core.time import DAY_NS, iso
-from tradeterm.research.backtest import Prepared, prepare
+from tradeterm.data.panel import build_market
+from tradeterm.research.backtest import Prepared, market_request, prepare
 from tradeterm.research.desk import instruments
-from tradeterm.signals.own_bars import read_own_bars
+from tradeterm.signals.own_bars import known_at, read_own_bars
 from tradeterm.signals.predict import predict
 from tradeterm.store.bars import BarStore
 
@@ -102,3 +104,30 @@ def test_an_h4_row_counts_by_the_first_source_bar_that_opens_in_it(bench: Bench)
         assert price_at[at] == price
     assert (bars.known_at > bars.fill_at).all()
     assert "13:30:00Z" in {iso(at)[11:] for at in bars.fill_at.tolist()}
+
+
+def test_own_bars_carry_the_factors_of_the_panels_fills(bench: Bench) -> None:
+    spy = Instrument(symbol="SPY", asset_class=AssetClass.EQUITY, calendar="XNYS")
+    store = BarStore(bench.workspace.data)
+    days = store.read(BarKey(AssetClass.EQUITY, "SPY", Timeframe.DAILY))
+    # a session's open is its daily bar's
+    actions = Actions(
+        ex_ns=days.ts[[-60, -30]], kind=("split", "dividend"), value=np.array([4.0, 0.02 * float(days.close[-31])])
+    )
+    prepared = prepare(bench.settings, end_ns=STOCKED)
+    wanted = market_request(bench.settings, prepared.desk, STOCKED)
+    fills = build_market(store, replace(wanted, actions={"SPY": actions})).fills
+    assert fills.factor is not None
+    column = prepared.run.panel.column("SPY")
+    expected = dict(zip(fills.at[:, column].tolist(), fills.factor[:, column].tolist(), strict=True))
+    bars = known_at(read_own_bars(store, spy, "h4", actions), STOCKED)
+    assert bars.factor is not None
+    assert bars.factor[-1] == pytest.approx(4.0 / 0.98)
+    seen = [(at, factor) for at, factor in zip(bars.fill_at.tolist(), bars.factor.tolist(), strict=True)]
+    seen = [(at, factor) for at, factor in seen if at in expected]
+    assert len(seen) > 300
+    assert all(expected[at] == factor for at, factor in seen)
+    daily = read_own_bars(store, spy, "daily", actions)
+    assert daily.factor is not None
+    assert np.flatnonzero(np.diff(daily.factor)).tolist() == [len(daily.factor) - 61, len(daily.factor) - 31]
+    assert read_own_bars(store, spy, "daily").factor is None
