@@ -158,10 +158,52 @@ def test_a_source_that_fails_for_one_symbol_does_not_stop_the_others(bench: Benc
     refresh = result.steps[0]
     assert refresh.status == "partial"
     assert [item["bars"] for item in refresh.outputs["failed"]] == ["QQQ 1h"]
+    assert result.steps[STEPS.index("predict")].outputs["withheld"] == ["QQQ"]
     assert result.exit_code == 4
     assert [step.status for step in result.steps[2:]] == ["done", "done", "done", "done"]
     with mixed.ledger() as ledger:
         assert ["QQQ" in fact.payload["what"] for fact in ledger.facts("incident")] == [True]
+        assert {fact.payload["symbol"] for fact in ledger.facts("signal")} == {"SPY", "BTC/USDT", "ETH/USDT"}
+    facts = mixed.facts()
+    assert all(step.repeated for step in daily(mixed).steps), "the same failure again is no new attempt"
+    assert mixed.facts() == facts
+
+
+def test_a_failed_refresh_is_tried_again_and_what_it_held_back_is_predicted(bench: Bench) -> None:
+    broken = bench.workspace.data / "equities" / "QQQ_1h.parquet"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    first = daily(bench)
+    assert (first.exit_code, first.steps[0].status) == (4, "partial")
+    broken.write_bytes(whole)
+    second = daily(bench)
+    assert (second.exit_code, second.steps[0].status) == (0, "done")
+    assert second.daily_id != first.daily_id
+    with bench.ledger() as ledger:
+        assert len(ledger.facts("signal")) == 6
+        assert ledger.verify().ok
+    third = daily(bench)
+    assert third.daily_id == second.daily_id
+    assert all(step.repeated for step in third.steps)
+
+
+def test_bars_that_ended_long_ago_are_said_and_not_acted_on(bench: Bench) -> None:
+    idle = bench.with_sets(
+        *(f"universe.instruments.{item.symbol}.source=import" for item in bench.settings.config.universe.instruments)
+    )
+    store = BarStore(bench.workspace.data)
+    for key in list(store.keys()):
+        meta = store.meta(key)
+        source = "import:made.csv" if meta.source == "sample" else meta.source
+        extra = {name: "import:made.csv" if value == "sample" else value for name, value in meta.extra.items()}
+        store.write(key, store.read(key), replace(meta, source=source, extra=extra))
+    result = daily(idle, asof_ns=STOCKED + 30 * DAY_NS)
+    assert result.exit_code == 4
+    assert "SPY h4" in result.steps[0].outputs["stale"]
+    with idle.ledger() as ledger:
+        assert ledger.facts("signal") == []
+    page = (idle.root / result.steps[-1].outputs["path"]).read_text()
+    assert "none: bars overdue by 2" in page
 
 
 def test_a_daily_run_records_what_a_source_told_differently_and_who_stood_in(bench: Bench) -> None:

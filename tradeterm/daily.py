@@ -7,17 +7,19 @@ same end; what is recorded is not done twice.
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tradeterm.config.log import stream
 from tradeterm.core.errors import FactConflict, LedgerBroken
-from tradeterm.core.ids import short_id
+from tradeterm.core.ids import canonical_json, short_id
 from tradeterm.core.time import DAY_NS, from_ns, iso, iso_date
 from tradeterm.research.backtest import failure_line, keep, prepare, silent
 from tradeterm.research.desk import actions_of, open_desk
+from tradeterm.research.freshness import STALE_NS, stale
 from tradeterm.research.page import render_page
 from tradeterm.research.plan import refresh_plan, update
 from tradeterm.research.regimes import state_fact, transition_facts
@@ -104,14 +106,8 @@ def run_daily(
     results = settings.workspace.results
     with file_lock(results / "daily.lock", "the daily run", timeout_s=0.0):
         killed = record_kill(ledger, results)
-        night = _Night(
-            settings,
-            ledger,
-            asof_ns,
-            settings.config.system.seed if seed is None else seed,
-            progress or silent,
-            sources,
-        )
+        chosen = settings.config.system.seed if seed is None else seed
+        night = _attempt(_Night(settings, ledger, asof_ns, chosen, progress or silent, sources))
         ledger.append("daily", night.daily_id, night.identity)
         steps = tuple(night.step(name) for name in STEPS)
     return DailyResult(
@@ -124,6 +120,17 @@ def run_daily(
         killed=killed,
         next_command="tradeterm",
     )
+
+
+def _attempt(night: _Night) -> _Night:
+    """Return the night to go on with: where a refresh was partial it is tried again, and news makes a new attempt."""
+    while (there := night.refresh_fact()) is not None and there["status"] == "partial":
+        if night.refreshed is None:
+            night = replace(night, refreshed=night.refresh())
+        if night.refreshed is not None and json.loads(canonical_json(night.refreshed.outputs)) == there["outputs"]:
+            break
+        night = replace(night, attempt=night.attempt + 1)
+    return night
 
 
 def _exit_code(steps: tuple[StepResult, ...]) -> int:
@@ -157,12 +164,20 @@ class _Night:
     seed: int
     progress: Progress
     sources: Mapping[str, Supplier] | None
-    _bars: dict[tuple[str, str], OwnFills] = field(default_factory=dict)
+    attempt: int = 0
+    refreshed: _Ended | None = None
+    _bars: dict[tuple[str, str], OwnFills] = field(default_factory=dict, init=False)
+
+    def refresh_fact(self) -> dict[str, Any] | None:
+        """What the refresh of this attempt left, if it has ended."""
+        fact = self.ledger.get("step", f"{self.daily_id}:refresh")
+        return None if fact is None else fact.payload
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What makes this the same daily run again."""
-        return {
+        again = {"attempt": self.attempt} if self.attempt else {}
+        return again | {
             "asof": iso(self.asof_ns),
             "profile": self.settings.profile,
             "made_up": self.settings.made_up,
@@ -184,7 +199,7 @@ class _Night:
     @cached_property
     def book(self) -> Prepared:
         """The configured book, run up to the as-of instant."""
-        return prepare(self.settings, end_ns=self.asof_ns, progress=self.progress)
+        return prepare(self.settings, end_ns=self.asof_ns, allow_stale=True, progress=self.progress)
 
     @cached_property
     def _instruments(self) -> dict[str, Instrument]:
@@ -231,6 +246,8 @@ class _Night:
 
     def refresh(self) -> _Ended:
         """Fetch what is new up to the as-of instant."""
+        if self.refreshed is not None:
+            return self.refreshed
         report = update(
             self.settings,
             refresh_plan(self.settings),
@@ -240,8 +257,11 @@ class _Night:
             sources=self.sources,
         )
         failed = [{"bars": str(item.key), "error": item.error} for item in report.items if item.error]
+        late = [str(item.key) for item in report.items if item.lag_ns > STALE_NS]
         for item in failed:
             self.incident(f"refresh {item['bars']}: {item['error']}", "older bars are used")
+        if late:
+            self.incident(f"bars are overdue at {iso(self.asof_ns)}: {', '.join(late)}", "no signal on what is stale")
         bars = [
             {"bars": str(item.key), "source": item.source, "last": iso(item.last_ns) if item.last_ns >= 0 else None}
             for item in report.items
@@ -252,7 +272,8 @@ class _Night:
             for item in report.items
             for tried in item.tries
         ]
-        return _Ended("partial" if failed else "done", {"bars": bars, "failed": failed, "tries": tries})
+        outputs = {"bars": bars, "failed": failed, "stale": late, "tries": tries}
+        return _Ended("partial" if failed or late else "done", outputs)
 
     def train(self) -> _Ended:
         """Train what is due: rule-based strategies need no training."""
@@ -261,7 +282,9 @@ class _Night:
     def predict(self) -> _Ended:
         """Record the signals of this instant."""
         hashes = {entry.name: self._signal_hash(entry.name) for entry in self.settings.config.models.strategies}
-        signals = predict(self.book.run, self.own_bars, config_hashes=hashes, run_id=self.daily_id)
+        made = predict(self.book.run, self.own_bars, config_hashes=hashes, run_id=self.daily_id)
+        late = stale(self.book.run)
+        signals = [signal for signal in made if signal.symbol not in late]
         refused = []
         for signal in signals:
             try:
@@ -274,6 +297,7 @@ class _Night:
         outputs = {
             "signals": len(signals) - len(refused),
             "refused": refused,
+            "withheld": sorted(late),
             "keys": [item.key for item in signals],
             "regime": state[1],
         }

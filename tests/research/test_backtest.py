@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from desks import SHORT, STOCKED, Bench
 
-from tradeterm.core.errors import CertificateFailed, MissingBars, RunMismatch, UsageError
+from tradeterm.core.errors import CertificateFailed, MissingBars, RunMismatch, StaleData, UsageError
 from tradeterm.core.time import DAY_NS, from_iso
 from tradeterm.research.backtest import RunResult, prepare, run_backtest
 from tradeterm.research.certificate import check_strategy
@@ -156,6 +156,15 @@ def test_fills_are_prices_of_bars_that_opened_at_or_after_the_decision(bench: Be
 def test_a_window_without_a_decision_is_refused_in_one_line(bench: Bench) -> None:
     with pytest.raises(UsageError, match="no decision in it; bars are known 2016-01-0"):
         prepare(bench.settings, start_ns=END + DAY_NS, end_ns=END)
+
+
+def test_a_run_that_goes_on_without_bars_is_refused_with_the_end_that_works(bench: Bench) -> None:
+    with pytest.raises(
+        StaleData, match=r"SPY: the newest bar is of 2024-05-31T20:00:00Z, 8 days before .*end at 2024-05-31"
+    ):
+        prepare(bench.settings, end_ns=END + 8 * DAY_NS)
+    week_end = prepare(bench.settings, end_ns=from_iso("2024-06-03"))
+    assert week_end.run.times[-1] == from_iso("2024-06-03")
 
 
 def test_nothing_stored_names_the_symbol_and_the_remedy(bench: Bench) -> None:

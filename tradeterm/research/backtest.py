@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from tradeterm.config.marks import relevant
-from tradeterm.core.errors import CertificateFailed, UsageError
+from tradeterm.core.errors import CertificateFailed, StaleData, UsageError
 from tradeterm.core.time import DAY_NS, H4_NS, from_iso, grid_floor, iso
 from tradeterm.data.panel import MarketRequest, build_market
 from tradeterm.engine.lookahead import Sampling, certify
 from tradeterm.engine.replay import replay
 from tradeterm.research import tables
 from tradeterm.research.desk import actions_of, open_desk
+from tradeterm.research.freshness import stale, stale_line
 from tradeterm.research.identity import code_hash, run_id, trial_id
 from tradeterm.research.plan import publication_rules
 from tradeterm.research.report import measure
@@ -86,6 +87,7 @@ def prepare(
     start_ns: int | None = None,
     end_ns: int,
     only: str | None = None,
+    allow_stale: bool = False,
     progress: Progress | None = None,
 ) -> Prepared:
     """Load strategies and bars, and run the book from ``start_ns`` (configured start) to the grid time ``end_ns``.
@@ -96,6 +98,8 @@ def prepare(
         When the window holds no decision.
     MissingBars
         When nothing is stored for an instrument of the book.
+    StaleData
+        When an instrument's bars end long before the run does: its last part would be made of nothing.
     """
     tell = progress or silent
     desk = open_desk(settings, only=only)
@@ -111,6 +115,9 @@ def prepare(
     start = max(start, int(market.panel.times[0]))
     tell("decisions", 0, 1)
     run = replay(market.panel, market.fills, market.regime, desk.spec, start_ns=start)
+    if not allow_stale:
+        for symbol in stale(run):
+            raise StaleData(stale_line(run, symbol))
     identity = run_id(
         config_hash=settings.config_hash,
         strategies=desk.identity(),

@@ -93,7 +93,7 @@ def _book(book: Mapping[str, Any]) -> list[str]:
             f"{item['quantity']:g}",
             _percent(item["weight"]),
             _percent(item["target"]),
-            f"{item['order']:+g}" if item["order"] else _NOTHING,
+            _order(item),
             ", ".join(f"{name} {_percent(part['after'])}" for name, part in item["strategies"].items()) or _NOTHING,
         ]
         for item in book["positions"]
@@ -110,6 +110,12 @@ def _book(book: Mapping[str, Any]) -> list[str]:
         for item in book["cuts"]
     ]
     return lines + (_table(["limit that cut", "of", "wanted", "cap", "passes"], cuts) if cuts else [])
+
+
+def _order(item: Mapping[str, Any]) -> str:
+    if item["overdue_hours"]:
+        return f"none: bars overdue by {item['overdue_hours'] / 24.0:.0f} days"
+    return f"{item['order']:+g}" if item["order"] else _NOTHING
 
 
 def _snapshot(snapshot: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tradeterm.core.errors import UsageError, nearest
-from tradeterm.core.market import Timeframe
+from tradeterm.core.market import Timeframe, checked_symbol
 from tradeterm.data.publication import PublicationRule
 from tradeterm.data.refresh import IMPORTED, RefreshPlan, refresh
 from tradeterm.data.restating import RestatementLog
@@ -51,7 +51,7 @@ def refresh_plan(
     config = settings.config
     entries = {entry.symbol: entry for entry in config.universe.instruments}
     for symbol in symbols:
-        if symbol not in entries:
+        if checked_symbol(symbol, entries) not in entries:
             near = nearest(symbol, entries)
             hint = f"did you mean '{near}'?" if near else f"it has {', '.join(entries)}"
             raise UsageError(f"{symbol} is not in universe.instruments; {hint}")

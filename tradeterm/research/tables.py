@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tradeterm.core.time import iso
+from tradeterm.core.time import HOUR_NS, iso
 from tradeterm.engine.book import LADDER_STATES
 from tradeterm.engine.explain import cuts, exposures, position_weights
+from tradeterm.research.freshness import stale
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -156,6 +157,7 @@ def book_document(run: Replay) -> dict[str, Any]:
     after = record.contribution[0, row] * record.scale[0, row]
     target = after.sum(axis=0)
     residual = float(np.abs(record.held[0, row].sum(axis=0) - record.position[0, row]).max(initial=0.0))
+    late = stale(run)
     found = cuts(run, row)
     binding = {item.limit for item in found}
     return {
@@ -172,7 +174,11 @@ def book_document(run: Replay) -> dict[str, Any]:
                 "weight": _number(float(held[j])),
                 "target": _number(float(target[j])),
                 "delta": _number(float(target[j] - held[j])),
-                "order": float((record.target[0, row, j] - record.position[0, row, j]) * market.unit[j]),
+                # What is stale is not acted on.
+                "order": 0.0
+                if item.symbol in late
+                else float((record.target[0, row, j] - record.position[0, row, j]) * market.unit[j]),
+                "overdue_hours": late.get(item.symbol, 0) / HOUR_NS,
                 "strategies": {
                     name: {"before": float(record.contribution[0, row, m, j]), "after": float(after[m, j])}
                     for m, name in enumerate(run.spec.names)

@@ -89,7 +89,10 @@ def _troubles(steps: tuple[StepResult, ...]) -> list[str]:
     """What was left out, a line each."""
     outputs = {step.name: step.outputs for step in steps}
     failed = [f"! {item['bars']}: {item['error']}" for item in outputs["refresh"].get("failed", [])]
-    return failed + [f"! signal refused: {key}" for key in outputs["predict"].get("refused", [])]
+    late = [f"! {bars}: bars are overdue; run `tradeterm data update`" for bars in outputs["refresh"].get("stale", [])]
+    withheld = [f"! no signal for {symbol}: its bars are stale" for symbol in outputs["predict"].get("withheld", [])]
+    refused = [f"! signal refused: {key}" for key in outputs["predict"].get("refused", [])]
+    return failed + late + withheld + refused
 
 
 def _outputs(outputs: object) -> str:
