@@ -112,9 +112,10 @@ def gaps(key: BarKey, bars: Bars, meta: BarMeta, at_least: int) -> Iterator[Find
     if key.asset_class is AssetClass.EQUITY:
         # The first bar after an early close is no stand-in for the last one before it; and on the hour, the last bar
         # opens in the slot before the last and closes with the session.
-        inside = session_index(meta.calendar, bars.ts) >= 0
-        last = inside & np.isin(bars.known_at, sessions(meta.calendar).close_ns, kind="sort")
-        filled = np.concatenate((bars.ts[inside], bars.known_at[last] - 1))
+        index = session_index(meta.calendar, bars.ts)
+        inside = index >= 0
+        closing = inside & (bars.known_at == sessions(meta.calendar).close_ns[index])
+        filled = np.concatenate((bars.ts[inside], bars.known_at[closing] - 1))
     slot = np.searchsorted(expected, filled, side="right") - 1
     there = (slot >= 0) & (filled < expected[np.maximum(slot, 0)] + key.timeframe.step_ns)
     missing = np.ones(len(expected), dtype=np.bool_)
