@@ -161,7 +161,9 @@ def test_kill_resume_and_status_tell_one_story(tradeterm: Run, workspace: Path) 
 
 def test_status_says_what_is_wrong_with_the_ledger(tradeterm: Run, workspace: Path) -> None:
     (workspace / "results" / "ledger.sqlite").write_bytes(b"no database at all, but long enough to be looked at" * 20)
-    found = document(tradeterm, "status")
+    code, out, _ = tradeterm("status", "--json")
+    found = json.loads(out)
+    assert code == 1
     assert found["problem"]
     assert "\n" not in found["problem"]
 

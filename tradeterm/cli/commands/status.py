@@ -9,6 +9,7 @@ import typer
 
 from tradeterm.cli.groups import LightCommand, single
 from tradeterm.cli.invocation import invocation_of
+from tradeterm.core.errors import UsageError
 from tradeterm.core.time import iso
 
 if TYPE_CHECKING:
@@ -26,9 +27,14 @@ def status(context: typer.Context) -> None:
     from tradeterm.views.status import build
 
     invocation = invocation_of(context)
-    view = build(invocation.workspace(), time.time_ns(), profile=invocation.profile)
-    follow = "tradeterm resume" if view.kill else "tradeterm" if view.daily_id else "tradeterm daily"
+    workspace, profile = invocation.workspace(), invocation.profile
+    if profile and not (workspace.configs / "profiles" / f"{profile}.yaml").exists():
+        raise UsageError(f"{workspace.configs / 'profiles'}: no profile '{profile}'; see `ls` there")
+    view = build(workspace, time.time_ns(), profile=profile)
+    follow = 'tradeterm resume --reason "…"' if view.kill else "tradeterm" if view.daily_id else "tradeterm daily"
     invocation.out.result(view.to_json(), lambda page: _lay_out(page, view), next_command=follow)
+    if view.problem is not None:
+        raise typer.Exit(1)
 
 
 def _lay_out(page: Page, view: StatusView) -> None:

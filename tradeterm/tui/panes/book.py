@@ -193,5 +193,6 @@ def _beneath(view: BookView, width: int) -> list[Text]:
 
 def _limit(item: LimitUse, width: int) -> tuple[str | Text, ...]:
     share = item.now / item.cap if item.now is not None and item.cap else None
-    flag = Text("!", WARN) if item.binding else Text(" ")
+    broken = share is not None and share > 1.0 + 1e-9
+    flag = Text("!", BAD) if broken else Text("!", WARN) if item.binding else Text(" ")
     return (item.name, percent(item.now), percent(item.cap), flag, bar(share, width))

@@ -84,7 +84,7 @@ class RegimePane(Pane):
         if item is None:
             return None
         told = {
-            "state": item.state,
+            "state": f"UNKNOWN, shown as {item.state}" if item.status == "unknown" else item.state,
             "last known": item.last or DASH,
             "status": item.status + (f", next value {age(item.age_hours)} overdue" if item.stale else ""),
             "since": date(item.since_ns),
@@ -93,6 +93,11 @@ class RegimePane(Pane):
         }
         rows = [_change_row(number, each) for number, each in enumerate(self.view.changes) if each.axis == key]
         return f"regime: {key}", lambda width: [*pairs(told, width), Text(), *table(_CHANGES, rows, width)]
+
+
+def shown_state(item: Axis) -> str:
+    """State of an axis; one that is unknown is never shown as its neutral word."""
+    return "UNKNOWN" if item.status == "unknown" else item.state
 
 
 def _reading(value: float | None) -> str:
@@ -106,7 +111,7 @@ def _row(item: Axis, *, stale: bool) -> Row:
         style=DIM if stale else "",
         cells=(
             item.axis,
-            Text(item.state, "bold"),
+            Text(shown_state(item), "bold"),
             date(item.since_ns),
             item.input or DASH,
             _reading(item.value),
