@@ -28,6 +28,9 @@ def tradeterm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     return called
 
 
+OWN = ("--set", "universe.instruments.BTC/USDT.source=import", "--set", "universe.instruments.SPY.source=import")
+
+
 def hourly(close_of_the_first: float = 101.5) -> str:
     # Four hours of one day, the third with a high below its close.
     return (
@@ -41,7 +44,7 @@ def hourly(close_of_the_first: float = 101.5) -> str:
 
 def imported(tradeterm: Run, *words: str) -> dict[str, Any]:
     code, out, err = tradeterm(
-        "data", "import", "own.csv", "--symbol", "BTC/USDT", "--timeframe", "1h", *words, "--json"
+        *OWN, "data", "import", "own.csv", "--symbol", "BTC/USDT", "--timeframe", "1h", *words, "--json"
     )
     assert code == 0, err
     loaded: dict[str, Any] = json.loads(out)
@@ -50,7 +53,7 @@ def imported(tradeterm: Run, *words: str) -> dict[str, Any]:
 
 def test_a_file_goes_in_and_its_bad_row_is_named(tradeterm: Run) -> None:
     Path("own.csv").write_text(hourly())
-    code, out, _ = tradeterm("data", "import", "own.csv", "--symbol", "BTC/USDT", "--timeframe", "1h")
+    code, out, _ = tradeterm(*OWN, "data", "import", "own.csv", "--symbol", "BTC/USDT", "--timeframe", "1h")
     assert code == 0
     assert "quarantined 1 of BTC/USDT 1h by ohlc-consistency: line 4" in out
     again = imported(tradeterm)
@@ -59,7 +62,7 @@ def test_a_file_goes_in_and_its_bad_row_is_named(tradeterm: Run) -> None:
     row = next(
         item for item in json.loads(status)["series"] if item["symbol"] == "BTC/USDT" and item["timeframe"] == "1h"
     )
-    assert (row["rows"], row["source"], row["sample"]) == (3, "import:own.csv", False)
+    assert (row["rows"], row["source"], row["sample"], row["gaps"]) == (3, "import:own.csv", False, 0)
 
 
 def test_a_changed_bar_is_recorded_as_a_restatement(tradeterm: Run) -> None:
@@ -80,14 +83,14 @@ def test_a_changed_bar_is_recorded_as_a_restatement(tradeterm: Run) -> None:
 
 def test_a_file_without_bars_is_refused_in_one_line(tradeterm: Run) -> None:
     Path("own.csv").write_text("name,age\nada,36\n")
-    code, out, err = tradeterm("data", "import", "own.csv", "--symbol", "SPY", "--timeframe", "1h")
+    code, out, err = tradeterm(*OWN, "data", "import", "own.csv", "--symbol", "SPY", "--timeframe", "1h")
     assert (code, out) == (1, "")
     assert "nothing was changed" in err
     assert err.count("\n") == 1
 
 
 def test_a_missing_file_is_one_line(tradeterm: Run) -> None:
-    code, out, err = tradeterm("data", "import", "nowhere.csv", "--symbol", "SPY", "--timeframe", "1h")
+    code, out, err = tradeterm(*OWN, "data", "import", "nowhere.csv", "--symbol", "SPY", "--timeframe", "1h")
     assert (code, out) == (1, "")
     assert "nowhere.csv" in err
     assert "unexpected" not in err
@@ -100,6 +103,10 @@ def test_a_missing_file_is_one_line(tradeterm: Run) -> None:
             ["--symbol", "XYZ", "--timeframe", "1h"],
             "XYZ is not in universe.instruments; say what it is with --asset-class",
         ),
+        (["--symbol", "", "--timeframe", "1h"], "symbol '': upper-case letters"),
+        (["--symbol", "../../x", "--timeframe", "1h"], "symbol '../../x': upper-case letters"),
+        (["--symbol", "spy", "--timeframe", "1h"], "did you mean 'SPY'?"),
+        (["--symbol", "SPY", "--timeframe", "1h"], '--set "universe.instruments.SPY.source=import"'),
         (["--symbol", "SPY", "--timeframe", "2h"], "'2h' is not one of '1m', '5m'"),
         (["--symbol", "SPY"], "Missing option '--timeframe'"),
         (["--symbol", "CPI", "--timeframe", "monthly", "--asset-class", "macro"], "universe.publication"),
@@ -111,6 +118,34 @@ def test_what_is_missing_is_asked_for_in_one_line(tradeterm: Run, words: list[st
     assert code == 2
     assert expected in err
     assert err.count("\n") == 1
+
+
+def test_own_bars_do_not_take_the_place_of_made_up_ones_that_are_configured(tradeterm: Run) -> None:
+    assert tradeterm("data", "update", "BTC/USDT", "--asof", "2016-03-01")[0] == 0
+    stored = {path: path.read_bytes() for path in Path("data").rglob("*.parquet")}
+    Path("own.csv").write_text(hourly())
+    words = ("data", "import", "own.csv", "--symbol", "BTC/USDT", "--timeframe", "1h")
+    code, _, err = tradeterm(*words)
+    assert (code, err.count("\n")) == (2, 1)
+    assert {path: path.read_bytes() for path in Path("data").rglob("*.parquet")} == stored
+    # What the line says to set is what lets it in.
+    assert tradeterm("--set", err.split('"')[1], *words)[0] == 0
+
+
+def test_a_symbol_that_nothing_names_goes_in_and_that_is_said(tradeterm: Run) -> None:
+    Path("own.csv").write_text(hourly())
+    words = ("data", "import", "own.csv", "--symbol", "XYZ/USDT", "--timeframe", "1h", "--asset-class", "crypto")
+    code, out, _ = tradeterm(*words)
+    assert code == 0
+    assert "XYZ/USDT is not in universe.instruments" in out
+    assert json.loads(tradeterm(*words, "--json")[1])["configured"] is False
+    assert imported(tradeterm)["configured"] is True
+
+
+def test_update_knows_no_other_spelling_of_a_symbol(tradeterm: Run) -> None:
+    code, _, err = tradeterm("data", "update", "spy")
+    assert code == 2
+    assert "did you mean 'SPY'?" in err
 
 
 def test_validate_judges_what_is_stored_and_fails_on_a_damaged_file(tradeterm: Run) -> None:

@@ -95,6 +95,15 @@ def test_unknown_key_names_file_line_and_nearest_key(workspace: Workspace) -> No
         ("system: {fill: later}", "system.fill was 'later'; input should be 'next_open' or 'close'"),
         ("system: {ladder: {derisk: 0.05}}", "recovery <= derisk <= halt is needed"),
         ("system: {limits: {classes: {stocks: 1}}}", "one of equity, crypto, macro is needed"),
+        (
+            "universe: {instruments: [{symbol: spy, asset_class: equity, calendar: XNYS, source: import}]}",
+            "symbol was 'spy'; symbol 'spy': upper-case letters",
+        ),
+        (
+            "universe: {instruments: [{symbol: BTC/USDT, asset_class: crypto, calendar: 24/7, source: import}, "
+            "{symbol: BTC-USDT, asset_class: crypto, calendar: 24/7, source: import}]}",
+            "instruments BTC/USDT and BTC-USDT would share a file; rename one",
+        ),
         ("universe: {roles: {crypto: DOGE}}", "role crypto was 'DOGE', which is no instrument"),
         (
             "models: {strategies: [{name: A, budget: 0.6}, {name: B, budget: 0.5}]}",

@@ -60,7 +60,7 @@ def test_hours_become_h4_and_daily_bars_without_extended_hours(store, tmp_path):
     daily = store.read(key_of(SPY, DAILY))
     assert (daily.high.tolist(), daily.low.tolist(), daily.volume.tolist()) == ([120], [90], [91])
     meta = store.meta(key_of(SPY, DAILY))
-    assert (meta.source, meta.derived, meta.extra) == ("derived:1h", True, {"origin": "import:bars.csv"})
+    assert (meta.source, meta.derived, meta.extra) == ("derived:1h", True, {"origin": "import:bars.csv", "gaps": 0})
 
 
 def test_importing_again_changes_nothing(store, tmp_path):

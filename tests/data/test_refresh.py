@@ -62,7 +62,7 @@ def test_everything_known_by_then_is_stored_and_nothing_later(store):
         assert bars.known_at.max() <= _FRIDAY
         assert item.lag_ns == 0
     meta = store.meta(key_of(SPY, Timeframe.H4))
-    assert (meta.source, meta.derived, meta.extra) == ("derived:1h", True, {"origin": "sample"})
+    assert (meta.source, meta.derived, meta.extra) == ("derived:1h", True, {"origin": "sample", "gaps": 0})
 
 
 def test_a_second_refresh_adds_and_writes_nothing(store):

@@ -202,7 +202,7 @@ def test_real_bars_take_the_place_of_made_up_ones_and_not_the_other_way(store: B
     update(store, Feed("sample", hours(24, price=5.0)))
     update(store, Feed("one", hours(30)), asof=DAY + 6 * HOUR_NS)
     assert store.read(COIN).close.tolist() == (100.0 + np.arange(30)).tolist()
-    assert store.meta(key_of(BTC, Timeframe.DAILY)).extra == {"origin": "one"}
+    assert store.meta(key_of(BTC, Timeframe.DAILY)).extra == {"origin": "one", "gaps": 0}
     (item,) = update(store, Feed("sample", hours(24))).items
     assert item.error.startswith("BTC/USDT 1h: stored bars came from one, not sample")
 
@@ -441,7 +441,7 @@ def test_vintages_take_the_place_of_values_that_only_today_knows(store: BarStore
         assert report.ok
         assert series.asked == [0]
         assert rows_of(store.read(key)) == stored
-    assert store.meta(key).extra == {"note": "alfred"}
+    assert store.meta(key).extra == {"note": "alfred", "gaps": 0}
 
 
 # --- corporate actions

@@ -14,8 +14,9 @@ from tradeterm import killfile
 from tradeterm.config.settings import Settings
 from tradeterm.core.errors import LedgerBroken, StoreError
 from tradeterm.core.ids import canonical_json
-from tradeterm.core.market import AssetClass, Timeframe
+from tradeterm.core.market import AssetClass, BarKey, Timeframe
 from tradeterm.core.time import from_iso
+from tradeterm.store.bars import BarMeta, BarStore
 from tradeterm.views import board, book, data, orders, regime, runs, signals, status
 from tradeterm.views.base import View
 from tradeterm.views.board import Listed
@@ -255,6 +256,29 @@ def test_bars_derived_from_sample_bars_are_sample_bars(stores: Any, settings: Se
         ("QQQ", "1h"): False,
         ("QQQ", "daily"): False,
     }
+
+
+def test_gaps_are_counted_over_all_files_or_not_at_all(stores: Any, settings: Settings) -> None:
+    times = (["2026-11-20T14:30:00Z"], ["2026-11-20T15:30:00Z"])
+    assert data.build(stores.workspace, NOW, config=settings.config).gaps is None
+    for symbol, gaps in (("SPY", 2), ("QQQ", 1)):
+        meta = BarMeta(
+            symbol=symbol,
+            asset_class=AssetClass.EQUITY,
+            timeframe=Timeframe.H1,
+            calendar="XNYS",
+            source="import:mine.csv",
+            extra={"gaps": gaps},
+        )
+        stores.store_bars(symbol, Timeframe.H1, *times)
+        key = BarKey(AssetClass.EQUITY, symbol, Timeframe.H1)
+        store = BarStore(stores.workspace.data)
+        store.write(key, store.read(key), meta)
+    view = data.build(stores.workspace, NOW, config=settings.config)
+    assert (view.gaps, [row.gaps for row in view.series[:2]]) == (3, [2, 1])
+    # A file of an older release says nothing of its gaps.
+    stores.store_bars("GLD", Timeframe.H1, *times)
+    assert data.build(stores.workspace, NOW, config=settings.config).gaps is None
 
 
 def test_a_damaged_file_is_a_row_and_the_others_are_shown(stores: Any, settings: Settings) -> None:

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from tradeterm.config.marks import Face, Result, Section
 from tradeterm.config.regime import RegimeBudgets
 from tradeterm.config.sources import ServiceName, SourceNames, Sources
-from tradeterm.core.errors import BadInstant
+from tradeterm.core.errors import BadInstant, UsageError
+from tradeterm.core.market import checked_symbol, file_stem
 from tradeterm.core.time import from_iso
 
 __all__ = [
@@ -195,10 +196,17 @@ class System(Section):
     _start = field_validator("start")(_day)
 
 
+def _symbol(text: str) -> str:
+    try:
+        return checked_symbol(text)
+    except UsageError as failure:
+        raise ValueError(str(failure)) from None
+
+
 class InstrumentEntry(Section):
     """One instrument or series."""
 
-    symbol: Result[str]
+    symbol: Result[Annotated[str, AfterValidator(_symbol)]]
     """Name everywhere: SPY, BTC/USDT, T10Y2Y."""
     asset_class: Result[AssetClassName]
     """equity and crypto are traded; macro feeds the regime."""
@@ -275,6 +283,11 @@ class Universe(Section):
         for symbol in symbols:
             if symbols.count(symbol) > 1:
                 raise ValueError(f"instrument {symbol} was there twice; name each once")
+        owners: dict[tuple[str, str], str] = {}
+        for entry in self.instruments:
+            owner = owners.setdefault((entry.asset_class, file_stem(entry.symbol)), entry.symbol)
+            if owner != entry.symbol:
+                raise ValueError(f"instruments {owner} and {entry.symbol} would share a file; rename one")
         for role in Roles.model_fields:
             symbol = getattr(self.roles, role)
             if symbol is not None and symbol not in symbols:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
+from tradeterm.core.errors import UsageError, nearest
 from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, MINUTE_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tradeterm.core.types import FloatArray, IntArray
 
-__all__ = ["Actions", "AssetClass", "BarKey", "Bars", "FillBars", "Instrument", "Timeframe", "file_stem"]
+__all__ = [
+    "Actions",
+    "AssetClass",
+    "BarKey",
+    "Bars",
+    "FillBars",
+    "Instrument",
+    "Timeframe",
+    "checked_symbol",
+    "file_stem",
+]
+
+_SYMBOL = re.compile(r"\^?[A-Z0-9][A-Z0-9._^-]{0,30}(/[A-Z0-9][A-Z0-9._^-]{0,30})?")
 
 
 class AssetClass(StrEnum):
@@ -57,6 +73,27 @@ class Timeframe(StrEnum):
     def is_intraday_source(self) -> bool:
         """Whether H4 bars are built from it (1 hour or finer)."""
         return self.step_ns <= HOUR_NS
+
+
+def checked_symbol(text: str, known: Iterable[str] = ()) -> str:
+    """Return ``text`` where it can name an instrument.
+
+    known : symbols of which the nearest is offered otherwise
+
+    Raises
+    ------
+    UsageError
+        When it is anything but upper-case letters, digits, ``.``, ``-``, ``_`` and ``^``, with at most one ``/``
+        between base and quote.
+    """
+    if _SYMBOL.fullmatch(text):
+        return text
+    near = nearest(text.upper(), known)
+    hint = f"did you mean '{near}'?" if near else "write it as SPY, BRK-B, ^VIX or BTC/USDT"
+    raise UsageError(
+        f"symbol '{text}': upper-case letters, digits, '.', '-', '_', '^' and one '/' between base and quote are "
+        f"needed; {hint}"
+    )
 
 
 def file_stem(symbol: str) -> str:

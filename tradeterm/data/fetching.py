@@ -8,6 +8,7 @@ import numpy as np
 
 from tradeterm.core.errors import DataError
 from tradeterm.core.market import AssetClass, BarKey, Bars
+from tradeterm.data.counting import with_gaps
 from tradeterm.data.derive import derive
 from tradeterm.data.merging import Merged, merge_answer, merge_vintages, picked
 from tradeterm.data.provenance import (
@@ -16,6 +17,7 @@ from tradeterm.data.provenance import (
     drop_made_up,
     is_made_up,
     pieces_of,
+    refuse_foreign,
     refuse_mixing,
     taken_from,
 )
@@ -84,6 +86,7 @@ def question(
     DataError
         When what is stored came from a source that isn't allowed, or is adjusted.
     """
+    refuse_foreign(store, key)
     refuse_mixing(store, key, allowed)
     meta = _own_meta(store, key, source.name)
     if meta is None:
@@ -132,7 +135,7 @@ def keep(
         if merged.restated and restated is not None:
             restated(key, merged.restated, source.name)
         if len(merged.bars) and (stored is None or content_hash(merged.bars) != content_hash(stored)):
-            store.write(key, merged.bars, said)
+            store.write(key, merged.bars, with_gaps(key, merged.bars, said))
         built = key.timeframe.is_intraday_source and len(merged.bars) > 0
         derived = derive(store, key, merged.bars, said, asked_until_ns=asked.asof_ns) if built else {}
     return Kept(merged.bars, merged.added, len(merged.restated), derived)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from tradeterm.core.errors import DataError, NotBars, UsageError
-from tradeterm.core.market import AssetClass, BarKey, Bars, Timeframe
+from tradeterm.core.market import AssetClass, BarKey, Bars, Timeframe, checked_symbol
+from tradeterm.data.counting import with_gaps
 from tradeterm.data.derive import derive, origin
 from tradeterm.data.intake import Intake, take_in
 from tradeterm.data.merging import Merged, merge_bars, merge_observations
-from tradeterm.data.provenance import MADE_UP, drop_made_up
+from tradeterm.data.provenance import MADE_UP, drop_made_up, refuse_foreign
 from tradeterm.data.quarantine import QuarantinedRow, quarantine
 from tradeterm.data.resample import source_closes
 from tradeterm.data.rules import DETAILS
@@ -91,12 +92,14 @@ def import_file(
     NotBars
         When the file holds no bars, or none that could be let in; nothing was changed.
     UsageError
-        When the timeframe can't be imported, or a macro series comes without its release schedule.
+        When the timeframe can't be imported, a macro series comes without its release schedule, the symbol is none,
+        or the stamps are not those of bars of that timeframe in that zone.
     DataError
-        When the stored bars are adjusted in another way.
+        When the stored bars are adjusted in another way, or are another symbol's.
     """
-    key = BarKey(asset_class, symbol, timeframe)
+    key = BarKey(asset_class, checked_symbol(symbol), timeframe)
     _refuse_timeframe(key, publication)
+    refuse_foreign(store, key)
     table = read_table(path)
     if table.observations and asset_class is not AssetClass.MACRO:
         raise NotBars(path, "has one value per time, as macro series have")
@@ -149,12 +152,17 @@ def _refuse_timeframe(key: BarKey, publication: PublicationRule | None) -> None:
 
 
 def _refuse_other_adjustment(store: BarStore, key: BarKey, adjustment: str) -> None:
-    if store.exists(key):
-        stored = store.meta(key)
+    # Source bars of any length are derived from together.
+    together = [timeframe for timeframe in Timeframe if timeframe.is_intraday_source]
+    for timeframe in together if key.timeframe in together else [key.timeframe]:
+        other = replace(key, timeframe=timeframe)
+        if not store.exists(other):
+            continue
+        stored = store.meta(other)
         if origin(stored) != MADE_UP and not stored.derived and stored.adjustment != adjustment:
             raise DataError(
-                f"{key}: stored bars have adjustment {stored.adjustment}, the file has {adjustment}; "
-                f"move {store.path(key)} away first, or give --adjustment {stored.adjustment}"
+                f"{other}: stored bars have adjustment {stored.adjustment}, the file has {adjustment}; "
+                f"move {store.path(other)} away first, or give --adjustment {stored.adjustment}"
             )
 
 
@@ -178,7 +186,7 @@ def _stored(
     if merged.restated and restated is not None:
         restated(key, merged.restated)
     if there is None or content_hash(merged.bars) != content_hash(there):
-        store.write(key, merged.bars, meta)
+        store.write(key, merged.bars, with_gaps(key, merged.bars, meta))
     return merged
 
 

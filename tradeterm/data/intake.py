@@ -11,10 +11,11 @@ from tradeterm.core.errors import NotBars
 from tradeterm.core.market import AssetClass, Bars, Timeframe
 from tradeterm.core.time import DAY_NS
 from tradeterm.data.calendar import next_close_after, sessions
+from tradeterm.data.declared import refuse_other_dates, refuse_other_length, refuse_other_zone
 from tradeterm.data.resample import in_session, opens_of_closes, source_closes
 from tradeterm.data.rules import broken_rules
 from tradeterm.data.sources.csv import PRICES
-from tradeterm.data.stamps import BAD, dates_of, instants_of, parse_stamps
+from tradeterm.data.stamps import BAD, dates_of, instants_of, known_zone, parse_stamps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +105,10 @@ def take_in(
     ------
     NotBars
         When its dates can't be told apart into months and days.
+    UsageError
+        When its stamps are not those of bars of that length, in that zone; or there is no such zone.
     """
+    known_zone(zone)
     stamps = _stamped(table, path, key, zone, label, calendar)
     sieve = _Sieve(table=table, rows=np.arange(len(table)), ts=stamps)
     sieve.reject("unparsable-stamp", sieve.ts == BAD)
@@ -117,7 +121,10 @@ def take_in(
     sieve.reject("future-stamp", sieve.ts > now_ns)
     left_out = 0
     if intraday and key.asset_class is AssetClass.EQUITY:
-        left_out = sieve.keep(in_session(calendar, sieve.ts))
+        inside = in_session(calendar, sieve.ts)
+        refuse_other_zone(path, sieve.ts, inside, calendar)
+        left_out = sieve.keep(inside)
+    refuse_other_length(path, key, sieve.ts, calendar)
     cells = _numbers(table)
     blank = sieve.keep(~np.isnan(cells["close"][sieve.rows])) if table.observations else 0
     _reject_broken(sieve, cells, positive=key.asset_class is not AssetClass.MACRO)
@@ -161,6 +168,7 @@ def _stamped(
         found[there] = _session_opens(calendar, dates[there])
     elif key.asset_class is AssetClass.CRYPTO and label == "close":
         found[there] = dates[there] - DAY_NS
+    refuse_other_dates(path, key, stamps.wall[there], found[there])
     return found
 
 

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from tradeterm.store.bar_table import BarMeta
     from tradeterm.store.bars import BarStore
 
-__all__ = ["MADE_UP", "continued", "drop_made_up", "is_made_up", "pieces_of", "refuse_mixing", "taken_from"]
+__all__ = [
+    "MADE_UP",
+    "continued",
+    "drop_made_up",
+    "is_made_up",
+    "pieces_of",
+    "refuse_foreign",
+    "refuse_mixing",
+    "taken_from",
+]
 
 MADE_UP = "sample"
 
@@ -48,6 +57,20 @@ def drop_made_up(store: BarStore, key: BarKey) -> tuple[str, ...]:
                 store.path(other).unlink(missing_ok=True)
             dropped.append(other.relative_path)
     return tuple(dropped)
+
+
+def refuse_foreign(store: BarStore, key: BarKey) -> None:
+    """Refuse a symbol whose file is another one's: ``BTC-USDT`` would be written over ``BTC/USDT``.
+
+    Raises
+    ------
+    DataError
+        Naming the file and whose it is.
+    """
+    for timeframe in Timeframe:
+        other = replace(key, timeframe=timeframe)
+        if store.exists(other) and (owner := store.meta(other).symbol) != key.symbol:
+            raise DataError(f"{key.symbol}: {store.path(other)} holds the bars of {owner}; did you mean '{owner}'?")
 
 
 def refuse_mixing(store: BarStore, key: BarKey, allowed: Collection[str]) -> None:

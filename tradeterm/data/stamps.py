@@ -6,11 +6,11 @@ import math
 import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import numpy as np
 
-from tradeterm.core.errors import UsageError
+from tradeterm.core.errors import UsageError, nearest
 from tradeterm.core.time import DAY_NS, SECOND_NS, to_ns
 from tradeterm.data.calendar import local_instants
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tradeterm.core.types import BoolArray, IntArray
 
-__all__ = ["BAD", "ParsedStamps", "dates_of", "instants_of", "parse_stamps"]
+__all__ = ["BAD", "ParsedStamps", "dates_of", "instants_of", "known_zone", "parse_stamps"]
 
 BAD = np.int64(np.iinfo(np.int64).min)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
@@ -54,7 +54,7 @@ def instants_of(stamps: ParsedStamps, zone: str) -> IntArray:
     instants = stamps.wall.copy()
     local = ~stamps.is_instant & (stamps.wall != BAD)
     if local.any():
-        instants[local] = _from_local(stamps.wall[local], _zone(zone))
+        instants[local] = _from_local(stamps.wall[local], known_zone(zone))
     return instants
 
 
@@ -65,7 +65,7 @@ def dates_of(stamps: ParsedStamps, zone: str) -> IntArray:
     """
     dates = stamps.wall // DAY_NS * DAY_NS
     other = stamps.is_instant & (stamps.wall % DAY_NS != 0)
-    tz = _zone(zone)
+    tz = known_zone(zone)
     for row in np.flatnonzero(other):
         moment = datetime.fromtimestamp(int(stamps.wall[row]) // SECOND_NS, tz)
         dates[row] = to_ns(datetime(moment.year, moment.month, moment.day, tzinfo=UTC))
@@ -73,11 +73,20 @@ def dates_of(stamps: ParsedStamps, zone: str) -> IntArray:
     return found
 
 
-def _zone(name: str) -> ZoneInfo:
+def known_zone(name: str) -> ZoneInfo:
+    """Return the time zone of that name.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+    """
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
-        raise UsageError(f"time zone '{name}': not known; write UTC, America/New_York or the like") from None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = nearest(name, sorted(available_timezones()))
+        hint = f"did you mean '{near}'?" if near else "write UTC, America/New_York or the like"
+        raise UsageError(f"time zone '{name}': not known; {hint}") from None
 
 
 def _parsed(cell: Any) -> tuple[int, bool] | None:

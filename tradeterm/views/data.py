@@ -92,6 +92,7 @@ class SourceRow:
 class DataView(View):
     """All series, and the counts that matter; sources are empty while no daily run has refreshed.
 
+    gaps : None where a stored file has no count of its own
     restatements : the newest of them, newest first
     """
 
@@ -102,7 +103,7 @@ class DataView(View):
     ok: int
     late: int
     bad: int
-    gaps: int
+    gaps: int | None
     quarantined: int
     restated: int
     restatements: tuple[RestatementRow, ...] = ()
@@ -125,7 +126,7 @@ def build(workspace: Workspace, now_ns: int, *, config: Config | None, profile: 
         ok=sum(row.state == "ok" for row in rows),
         late=sum(row.state == "LATE" for row in rows),
         bad=sum(row.state in ("missing", "unreadable") for row in rows),
-        gaps=sum(row.gaps or 0 for row in rows),
+        gaps=_total([row.gaps for row in rows if row.rows is not None]),
         quarantined=sum(row.quarantined for row in rows),
         restated=sum(row.restated for row in rows),
         restatements=tuple(_restatement(fact.payload) for fact in changes[: -_LISTED_RESTATEMENTS - 1 : -1]),
@@ -234,6 +235,11 @@ class _Stored:
             return int(pq.read_metadata(path).num_rows)
         except (OSError, pa.ArrowException):
             return 0
+
+
+def _total(counts: list[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known and len(known) == len(counts) else None
 
 
 def _gaps(meta: BarMeta) -> int | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tradeterm.cli.invocation import Invocation
     from tradeterm.cli.output import Page
+    from tradeterm.config.schema import InstrumentEntry
     from tradeterm.config.settings import Settings
     from tradeterm.data.refresh import RefreshItem
 
@@ -221,13 +222,14 @@ def import_(
     """Bring your own file into the store; bad rows are named and kept in quarantine, the rest goes in."""
     invocation = invocation_of(context)
     settings = invocation.settings()
-    from tradeterm.core.market import AssetClass, Timeframe
+    from tradeterm.core.market import AssetClass, Timeframe, checked_symbol
     from tradeterm.data.importing import import_file
     from tradeterm.data.restating import RestatementLog
     from tradeterm.research.plan import publication_rules
     from tradeterm.store.bars import BarStore
 
-    kind, calendar = _listed(settings, symbol, asset_class)
+    entry = _entry(settings, checked_symbol(symbol, [item.symbol for item in settings.config.universe.instruments]))
+    kind, calendar = _listed(entry, symbol, asset_class)
     now_ns = time.time_ns()
     log = RestatementLog(settings.workspace.results, clock=time.time_ns)
     with invocation.logged("import"):
@@ -256,11 +258,14 @@ def import_(
         page.line(f"derived: {', '.join(map(str, done.derived)) or 'nothing'}")
         if done.replaced:
             page.line(f"made-up bars gave way: {', '.join(done.replaced)}")
+        if entry is None:
+            page.line(f"{symbol} is not in universe.instruments: nothing uses these bars until it is named there")
 
     document: dict[str, Any] = {name: getattr(done, name) for name in counted}
     document |= {
         "schema": "tradeterm.import.v1",
         "symbol": symbol,
+        "configured": entry is not None,
         "timeframe": timeframe,
         "file": file,
         "first": iso(done.first_ns),
@@ -273,9 +278,22 @@ def import_(
     invocation.out.result(document, show, next_command="tradeterm data status")
 
 
-def _listed(settings: Settings, symbol: str, asset_class: str | None) -> tuple[str, str]:
-    """Asset class and calendar: as asked, else as the universe lists the symbol."""
+def _entry(settings: Settings, symbol: str) -> InstrumentEntry | None:
+    """Return the symbol's entry of the universe, if any; refuse where its own bars would be no source of it."""
     entry = next((item for item in settings.config.universe.instruments if item.symbol == symbol), None)
+    if entry is not None and "import" not in entry.source:
+        given = ", ".join(entry.source)
+        wanted = "import" if entry.made_up else f"[import, {given}]"
+        raise UsageError(
+            f"{symbol}: its source is {given}, so that imported bars would not be used; give --set "
+            f'"universe.instruments.{symbol}.source={wanted}", or write source: {wanted} in universe.yaml, '
+            "then import again; nothing was changed"
+        )
+    return entry
+
+
+def _listed(entry: InstrumentEntry | None, symbol: str, asset_class: str | None) -> tuple[str, str]:
+    """Asset class and calendar: as asked, else as the universe lists the symbol."""
     kind = asset_class or (entry.asset_class if entry is not None else None)
     if kind is None:
         raise UsageError(f"{symbol} is not in universe.instruments; say what it is with --asset-class")

@@ -84,7 +84,9 @@ class DataPane(Pane):
     def summary(self) -> tuple[str, bool]:
         """Count what is in order and what isn't."""
         view = self.view
-        parts = [f"{view.ok} ok", f"{view.late} late", f"{view.gaps} gaps"]
+        parts = [f"{view.ok} ok", f"{view.late} late"]
+        if view.gaps is not None:
+            parts.append(f"{view.gaps} gaps")
         return "  ".join(parts + ([f"{view.bad} bad"] if view.bad else [])), bool(view.late or view.bad)
 
     def detail(self, key: str) -> Detail | None:
