@@ -66,7 +66,5 @@ def resume(
     ledger.append("resume", at, {"at": at, "cleared": ["kill"], "reason": reason.strip(), "by": by})
     if not killfile.clear(results_dir, seen=seen):
         record_kill(ledger, results_dir)
-        raise KillLatched(
-            "somebody killed again meanwhile: the latch stands, see `tradeterm status`"
-        )
+        raise KillLatched("somebody killed again meanwhile: the latch stands, see `tradeterm status`")
     return Resumed(at=at, cleared=("kill",), reason=reason.strip(), by=by, kill=record)
