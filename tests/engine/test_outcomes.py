@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradeterm.core.time import H4_NS, from_iso, iso
-from tradeterm.engine.outcomes import NEVER, forward_returns, own_fills, replay_statistics
+from tradeterm.engine.outcomes import NEVER, forward_returns, replay_statistics
 from tradeterm.engine.panel import FillFrame, Panel
 
 # Two summer sessions in New York, 09:30-16:00: H4 bars open 13:30 and 16:00 UTC.
@@ -161,21 +161,6 @@ def _equity_panel() -> tuple[Panel, FillFrame]:
     return panel, fills
 
 
-def test_the_fill_series_of_a_panel_holds_own_bars_only_and_when_each_is_known():
-    panel, fills = _equity_panel()
-    found = own_fills(panel, fills, 0)
-    assert list(found.fill_at) == list(_ns(*OPENS))
-    assert list(found.fill_open) == list(PRICES)
-    assert list(found.known_at) == list(_ns(*KNOWN))
-
-
-def test_a_fill_bar_still_open_at_the_panels_end_is_known_never():
-    panel, fills = _equity_panel()
-    stop = int(np.searchsorted(panel.times, from_iso("2024-07-02T16:00Z"), side="right"))
-    found = own_fills(panel.rows(0, stop), fills.upto_row(stop), 0)
-    assert list(found.known_at) == [*_ns(*KNOWN[:3]), NEVER]
-
-
 def test_probability_is_smoothed_and_the_mean_is_of_matured_signals_of_the_side():
     ts = ("2024-07-01T12:00Z", "2024-07-01T13:30Z", "2024-07-01T16:00Z", "2024-07-02T12:00Z")
     sides = np.array([1, 1, 1, -1])
@@ -209,18 +194,3 @@ def test_nothing_matured_or_a_flat_side_has_neither_probability_nor_mean():
     assert replay_statistics(sides, forward, from_iso("2024-07-01"), side=1, counts=every) == (None, None, 0)
     assert replay_statistics(sides, forward, late, side=-1, counts=every) == (None, None, 0)
     assert replay_statistics(np.array([0]), forward, late, side=0, counts=every) == (None, None, 0)
-
-
-def test_a_signal_repeated_through_the_night_weighs_once():
-    panel, fills = _equity_panel()
-    series = own_fills(panel, fills, 0)
-    sides = np.ones(len(panel), dtype=np.int64)
-    forward = forward_returns(series.fill_open, series.fill_at, series.known_at, panel.times, 1, 0.0, side=sides)
-    counts = panel.bar_no[:, 0] >= 0
-    asof = int(panel.times[-1])
-    # Own bars became known at 16:00 and 20:00 of both days; the last two decisions have no exit yet.
-    prob, ev, sample = replay_statistics(sides, forward, asof, side=1, counts=counts)
-    assert sample == 2
-    assert prob == 2 / 4
-    assert ev == pytest.approx(((110 / 102 - 1) + (99 / 110 - 1)) / 2)
-    assert replay_statistics(sides, forward, asof, side=1, counts=np.ones_like(counts))[2] > 2

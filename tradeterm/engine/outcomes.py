@@ -13,9 +13,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
-    from tradeterm.engine.panel import FillFrame, Panel
 
-__all__ = ["NEVER", "Forward", "OwnFills", "forward_returns", "own_fills", "replay_statistics"]
+__all__ = ["NEVER", "Forward", "OwnFills", "forward_returns", "replay_statistics"]
 
 NEVER = int(np.iinfo(np.int64).max)
 """Instant of what the data do not show yet."""
@@ -60,20 +59,6 @@ class Forward:
     def matured(self, asof_ns: int) -> BoolArray:
         """Whether each return was known at ``asof_ns``."""
         return np.asarray((self.matures_at <= asof_ns) & np.isfinite(self.net))
-
-
-def own_fills(panel: Panel, fills: FillFrame, column: int) -> OwnFills:
-    """Fill series of one instrument at the panel's own timeframe: its rows with a fill bar.
-
-    A bar that opens in [t(k), t(k+1)) is known with the first own bar known after it opened; NEVER when the panel
-    ends before.
-    """
-    rows = np.flatnonzero((fills.at[:, column] >= 0) & np.isfinite(fills.open[:, column]))
-    at = fills.at[rows, column]
-    known = panel.known_at[panel.bar_no[:, column] >= 0, column]
-    later = np.append(known, NEVER)[np.searchsorted(known, at, side="right")]
-    factor = fills.factor[rows, column] if fills.factor is not None else None
-    return OwnFills(fill_open=fills.open[rows, column], fill_at=at, known_at=later, factor=factor)
 
 
 def _at(values: IntArray, rows: IntArray) -> IntArray:

@@ -1,0 +1,89 @@
+"""The three strategies on real bars, imported by the commands of the documentation: run, day and every pane."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desks import ROOT, new_workspace
+
+from tradeterm.cli.diagnostics import run
+from tradeterm.config.load import load_settings
+from tradeterm.config.workspace import Workspace
+from tradeterm.core.time import from_iso
+from tradeterm.views import board, book, data, orders, regime, runs, status
+
+MARKET = ROOT.parent / "shared" / "market"
+BOOK = ("--profile", "paper", "--experiment", "real-bars", "--json")
+FILES = (
+    ("SPY_1h__yahoo_ext.csv.gz", "SPY", "equity", "1h", "none"),
+    ("QQQ_1h__yahoo_ext.csv.gz", "QQQ", "equity", "1h", "none"),
+    ("SPY_1d__yahoo.csv.gz", "SPY", "equity", "daily", "split"),
+    ("QQQ_1d__yahoo.csv.gz", "QQQ", "equity", "daily", "split"),
+    ("BTCUSDT_1h__binance.csv.gz", "BTC/USDT", "crypto", "1h", "none"),
+    ("BTCUSD_1d__yahoo.csv.gz", "BTC/USDT", "crypto", "daily", "none"),
+    ("VIX_1d__cboe.csv.gz", "VIX", "macro", "daily", "none"),
+    ("macro/T10Y2Y.csv", "T10Y2Y", "macro", "daily", "none"),
+    ("macro/CFNAI.csv", "CFNAI", "macro", "monthly", "none"),
+)
+
+pytestmark = [
+    pytest.mark.market,
+    pytest.mark.skipif(not MARKET.is_dir(), reason=f"no real bars: {MARKET} is missing"),
+    pytest.mark.xdist_group("real run"),
+]
+
+Command = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def tradeterm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in a workspace that holds the real bars; returns its JSON."""
+    root = new_workspace(tmp_path / "workspace").root
+
+    def command(*words: str) -> dict[str, Any]:
+        assert run([*words, *BOOK, "--workspace", str(root)]) == 0, capsys.readouterr().err
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    for name, symbol, asset_class, timeframe, adjustment in FILES:
+        words = ["--symbol", symbol, "--asset-class", asset_class, "--timeframe", timeframe, "--adjustment", adjustment]
+        command("data", "import", str(MARKET / name), *words, "--tz", "UTC", "--label", "open")
+    return command
+
+
+def test_the_book_runs_and_a_day_is_recorded_and_every_pane_has_something_to_show(
+    tradeterm: Command, tmp_path: Path
+) -> None:
+    result = tradeterm("backtest", "run", "--start", "2022-08-01", "--end", "2024-08-30")
+    assert result["certificate"]["ok"]
+    assert result["certificate"]["decisions"] == 4567
+    assert result["sample"] is False
+    # The figures of docs/first-real-run.md.
+    assert result["metrics"]["trades"] == 32
+    assert result["metrics"]["total_return"] == pytest.approx(0.1735, abs=5e-5)
+    assert result["metrics"]["sharpe"] == pytest.approx(1.2494, abs=5e-5)
+    assert result["metrics"]["max_drawdown"] == pytest.approx(-0.0510, abs=5e-5)
+
+    day = tradeterm("daily", "--asof", "2024-08-30")
+    assert [step["status"] for step in day["steps"]] == ["done", "skipped", "done", "done", "done", "done"]
+    signals = tradeterm("signals", "list")["signals"]
+    assert {(item["symbol"], item["side"]) for item in signals if "EquityTrend" in item["model_version"]} == {
+        ("SPY", "long"),
+        ("QQQ", "long"),
+    }
+
+    workspace, now = Workspace(tmp_path / "workspace"), from_iso("2024-08-31T01:00Z")
+    settings = load_settings(workspace, profile="paper", experiment=Path("real-bars"), env={})
+    assert status.build(workspace, now, profile="paper").mode == "PAPER"
+    assert len(data.build(workspace, now, config=settings.config).series) == 12
+    assert [row.kind for row in runs.build(workspace, now).runs] == ["snapshot", "backtest"]
+    assert {row.symbol for row in book.build(workspace, now).positions} == {"SPY", "QQQ", "BTC/USDT"}
+    states = {item.axis: item.state for item in regime.build(workspace, now).axes}
+    assert states == {"equity": "BULL", "volatility": "NORMAL", "crypto": "RISK_OFF", "macro": "SLOWDOWN"}
+    listed = board.listed(workspace.strategies)
+    assert len(board.build(workspace, now, config=settings.config, strategies=listed).strategies) == 3
+    assert orders.build(workspace, now).to_json()["schema"] == "tradeterm.orders.v1"
