@@ -73,7 +73,7 @@ def _pair(coarse: Judged, fine: Judged, rules: ValidationRules) -> Iterator[Find
         return
     if origin(coarse.meta) != origin(fine.meta):
         yield from _sources(coarse, fine, compared, rules.price_tolerance)
-    elif coarse.meta.derived and fine.meta.derived and coarse.meta.source == fine.meta.source:
+    elif coarse.meta.derived and fine.meta.derived and _built_alike(coarse, fine):
         yield from _bars("derived-differs", coarse, fine, compared, _EXACT)
         yield from _volumes("derived-differs", coarse, fine, compared, _EXACT)
     else:
@@ -137,6 +137,11 @@ def _volumes(rule: str, coarse: Judged, fine: Judged, compared: _Compared, toler
             f"(tolerance {tolerance:.2g})"
         )
         yield finding(coarse.key, rule, compared.ts[row], detail)
+
+
+def _built_alike(coarse: Judged, fine: Judged) -> bool:
+    """Whether both were built from one and the same file: where several were joined, each may have won elsewhere."""
+    return coarse.meta.source == fine.meta.source and "+" not in coarse.meta.source
 
 
 def _sources(coarse: Judged, fine: Judged, compared: _Compared, tolerance: float) -> Iterator[Finding]:
