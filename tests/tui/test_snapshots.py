@@ -53,6 +53,13 @@ def test_pane_at_80_by_24(app: TradetermApp, snap_compare: Compare, pane: str) -
     assert snap_compare(app, terminal_size=(80, 24), run_before=pressing("2" if number == "1" else "1", number))
 
 
+@pytest.mark.parametrize("size", [(120, 36), (160, 48)], ids=["120x36", "160x48"])
+@pytest.mark.parametrize("pane", PANES)
+def test_pane_zoomed(app: TradetermApp, snap_compare: Compare, pane: str, size: tuple[int, int]) -> None:
+    number = str(PANES.index(pane) + 1)
+    assert snap_compare(app, terminal_size=size, run_before=pressing("2" if number == "1" else "1", number, "z"))
+
+
 def test_screen_at_120_by_36(app: TradetermApp, snap_compare: Compare) -> None:
     assert snap_compare(app, terminal_size=(120, 36), run_before=pressing())
 
