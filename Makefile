@@ -12,7 +12,7 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.lock pyproject.toml | cksum |
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format lint types imports docs pictures lock bench-startup clean
+.PHONY: help run install test check format lint types imports docs pictures lock bench-startup bench-data clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ lock: $(DEV_STAMP) ## Resolve the dependencies of pyproject.toml into the lock f
 
 bench-startup: $(DEV_STAMP) ## Measure how long commands take to start
 	@$(BIN)/python scripts/bench_startup.py $(ARGS)
+
+bench-data: $(DEV_STAMP) ## Measure panel, validation and appends of 1,000 symbols (ARGS="--symbols 100")
+	@$(BIN)/python scripts/bench_data.py $(ARGS)
 
 clean: ## Remove .venv and caches; data and results stay
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

@@ -40,7 +40,13 @@ def files(bench: Bench) -> dict[str, bytes]:
     for part in ("data", "results"):
         for path in sorted((bench.root / part).rglob("*")):
             inside = path.relative_to(bench.root).as_posix()
-            if path.is_file() and "logs/" not in inside and "ledger" not in path.name and "lock" not in path.name:
+            if (
+                path.is_file()
+                and "logs/" not in inside
+                and ".frames/" not in inside
+                and "ledger" not in path.name
+                and "lock" not in path.name
+            ):
                 found[inside] = path.read_bytes()
     return {name: content for name, content in found.items() if not name.endswith(".index.json")}
 

@@ -76,6 +76,7 @@ def hand_book(
     fill_open: Any = None,
     offset: Any = None,
     tradable: Any = None,
+    carried: Any = None,
     asset_class: Any = None,
     lot: Any = 1.0,
     fee: Any = 0.0,
@@ -104,6 +105,7 @@ def hand_book(
         times=stamps,
         mark=marks,
         own_bar=np.isfinite(marks),
+        carried=np.zeros(marks.shape, dtype=np.bool_) if carried is None else np.array(carried, dtype=np.bool_),
         fill_open=opens,
         fill_at=np.where(np.isfinite(opens), stamps[:, None] + wait, -1),
         tradable=np.ones((times, instruments), dtype=np.bool_)
@@ -124,6 +126,7 @@ def hand_book(
         budget=np.broadcast_to(share, (1, times, strategies)).copy(),
         multiplier=np.ones((1, strategies, instruments)),
         flags=np.zeros((1, strategies, instruments), dtype=np.int8),
+        carries=np.ones((1, strategies), dtype=np.bool_),
     )
     terms = Terms(
         asset_cap=np.full((1, instruments), asset_cap),
@@ -168,6 +171,7 @@ def random_book(
         times=stamps,
         mark=mark,
         own_bar=own_bar,
+        carried=~own_bar & (np.random.default_rng([seed, 2]).random(mark.shape) < 0.5),
         fill_open=np.where(came, opens, np.nan),
         fill_at=np.where(came, stamps[:, None] + HOUR * rng.integers(0, 4, mark.shape), -1),
         tradable=rng.random((times, instruments)) < 0.85,
@@ -187,11 +191,13 @@ def random_book(
         ],
         multiplier=np.ones((1, strategies, instruments)),
         flags=np.zeros((1, strategies, instruments), dtype=np.int8),
+        carries=np.zeros((1, strategies), dtype=np.bool_),
     )
     if not plain:
         plan = plan._replace(
             multiplier=rng.choice([1.0, 1.0, 1.0, 0.5, 0.0], (1, strategies, instruments)),
             flags=rng.choice([0, 0, 0, 0, 1, 2], (1, strategies, instruments)).astype(np.int8),
+            carries=np.random.default_rng([seed, 3]).random((1, strategies)) < 0.5,
         )
     steps = (0.15, 0.20, 0.10, 0.5) if ladder else (INF, INF, 0.0, 1.0)
     terms = Terms(

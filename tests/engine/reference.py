@@ -121,7 +121,8 @@ def decide(m, p, t, account, k, now):
         for j in instruments:
             wish = p["weights"][k][s][j] * p["budget"][k][s] * p["multiplier"][s][j]
             have = account.held[s][j] * unit[j] * mark[j] / nav if account.held[s][j] and nav > 0.0 else 0.0
-            flag = p["flags"][s][j]
+            # A bar that only repeats the last close is no reason to trade, for who sees it.
+            flag = 2 if m["carried"][k][j] and p["carries"][s] else p["flags"][s][j]
             if flag == 2:
                 wish = have
             elif flag == 1:

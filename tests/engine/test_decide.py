@@ -73,6 +73,22 @@ def test_no_trade_keeps_the_holding_whatever_is_wished() -> None:
     assert out.order[0] == 0.0
 
 
+def test_a_carried_bar_is_no_reason_to_trade_and_none_to_ignore_a_limit() -> None:
+    # A sees carried bars and B does not; both want to double. Only B trades.
+    book = hand_book([[100.0]], [[[0.6], [0.4]]], carried=[[True]])
+    state = holding(book, [[300.0], [200.0]], 50_000.0)
+    book.plan.carries[0, 1] = False
+    out = book.decide(state)
+    assert out.contribution[:, 0] == pytest.approx([0.3, 0.4], abs=1e-15)
+    assert out.order[0] == 200.0
+    # A cap still reduces what is held.
+    capped = hand_book([[100.0]], [[[0.6]]], carried=[[True]], asset_cap=0.2)
+    assert capped.decide(holding(capped, [[300.0]], 70_000.0)).target[0] == 200.0
+    # Where another bar came, the wish counts.
+    came = hand_book([[100.0]], [[[0.6]]], carried=[[False]])
+    assert came.decide(holding(came, [[300.0]], 70_000.0)).target[0] == 600.0
+
+
 # Step 2
 
 

@@ -17,11 +17,14 @@ from pathlib import Path
 from tradeterm.config.kernels import use_kernel_cache
 use_kernel_cache(cache=Path(sys.argv[1]))
 import numpy as np
-from tradeterm.engine.book import Plan
+from tradeterm.engine.book import Market, Plan
 from tradeterm.engine.portfolio import contribute
-plan = Plan(np.ones((1, 1, 1, 1)), np.ones((1, 1, 1)), np.ones((1, 1, 1)), np.zeros((1, 1, 1), dtype=np.int8))
+no = np.zeros((1, 1), dtype=np.bool_)
+market = Market(*(np.zeros(1),) * len(Market._fields))._replace(carried=no)
+ones = np.ones((1, 1, 1))
+plan = Plan(np.ones((1, 1, 1, 1)), ones, ones, np.zeros((1, 1, 1), dtype=np.int8), np.ones((1, 1), dtype=np.bool_))
 out = np.zeros((1, 1))
-contribute(plan, 0, 0, np.zeros((1, 1)), out)
+contribute(market, plan, 0, 0, np.zeros((1, 1)), out)
 print(out[0, 0], sum(contribute.stats.cache_hits.values()))
 """
 

@@ -378,3 +378,56 @@ def test_instruments_without_a_lot_are_not_rounded() -> None:
     assert found.market.unit.tolist() == [1.0] * 4
     held = found.record.position[0][found.record.position[0] != 0.0]
     assert (held != np.trunc(held)).any()
+
+
+def with_carried(panel: Panel, rows: list[int], column: int) -> Panel:
+    """Same panel whose bars of these rows are carried ones."""
+    filled = np.zeros(panel.close.shape, dtype=bool)
+    filled[rows, column] = True
+    cells = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close", "volume")}
+    for row in rows:
+        last = cells["close"][:row, column]
+        for name in ("open", "high", "low", "close"):
+            cells[name][row, column] = last[np.isfinite(last)][-1]
+        cells["volume"][row, column] = 0.0
+    return replace(panel, filled=filled, **cells)
+
+
+class Newest(VectorStrategy):
+    """As much of each symbol as its newest close is odd; notes what it was shown."""
+
+    name: ClassVar[str] = "Newest_v1"
+    version: ClassVar[str] = "1.0.0"
+    universe: ClassVar[tuple[str, ...]] = ("A", "B")
+    lookback = Lookback()
+    shown: ClassVar[list[Panel]] = []
+
+    def weights(self, panel: Panel, regime: RegimeFrame) -> np.ndarray:
+        self.shown.append(panel)
+        return np.where(np.nan_to_num(panel.close) * 1e6 % 2 > 1, 0.5, 0.0)
+
+
+@pytest.mark.parametrize("carries", [True, False])
+def test_carried_bars_make_no_trade_and_are_hidden_from_who_skips_them(carries: bool) -> None:
+    panel = made_panel(5, 120, ("A", "B"), gaps=0.0)
+    fills = made_fills(panel, 5)
+    rows = [20, 21, 22, 50, 51, 80]
+    shaped = with_carried(panel, rows, 0)
+    Newest.shown.clear()
+    spec = replace(book(), members=(Member(Newest(), 1.0, ("A", "B"), carries),), instruments=tuple(INSTRUMENTS[:2]))
+    found = replay(shaped, fills, RegimeInputs(), spec, start_ns=int(panel.times[0]))
+    (seen,) = Newest.shown
+    assert not found.market.own_bar[rows, 0].any()
+    if carries:
+        assert seen.filled is not None
+        assert np.flatnonzero(seen.filled[:, 0]).tolist() == rows
+        assert found.market.carried[rows, 0].all()
+        held = found.record.held[0, :, 0, 0]
+        contribution = found.record.contribution[0, :, 0, 0]
+        worth = held * found.market.unit[0] * found.market.mark[:, 0] / found.record.nav[0]
+        np.testing.assert_allclose(contribution[rows], worth[rows], rtol=1e-12, atol=1e-15)
+    else:
+        assert seen.filled is None
+        assert np.isnan(seen.close[rows, 0]).all()
+        assert seen.bar_no[:, 0].max() == len(panel) - len(rows) - 1
+        assert (np.diff(seen.bar_no[seen.bar_no[:, 0] >= 0, 0]) == 1).all()

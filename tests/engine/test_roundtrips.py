@@ -169,6 +169,7 @@ def _steady(weights: list[list[float]]) -> tuple[Market, Record]:
         times=np.arange(rows, dtype=np.int64) * 10,
         mark=price,
         own_bar=np.ones((rows, 1), dtype=bool),
+        carried=np.zeros((rows, 1), dtype=bool),
         fill_open=fill_open,
         fill_at=fill_at,
         tradable=np.ones((rows, 1), dtype=bool),
@@ -186,6 +187,7 @@ def _steady(weights: list[list[float]]) -> tuple[Market, Record]:
         budget=np.full((1, rows, strategies), 1.0 / strategies),
         multiplier=np.ones((1, strategies, 1)),
         flags=np.zeros((1, strategies, 1), dtype=np.int8),
+        carries=np.ones((1, strategies), dtype=bool),
     )
     terms = Terms(
         asset_cap=np.ones((1, 1)),
@@ -218,6 +220,7 @@ def _random_book(seed: int) -> tuple[Market, Record]:
         times=np.arange(rows, dtype=np.int64) * 10,
         mark=prices,
         own_bar=np.ones((rows, instruments), dtype=bool),
+        carried=np.zeros((rows, instruments), dtype=bool),
         fill_open=np.where(missing, np.nan, later),
         fill_at=np.where(missing, -1, fill_at),
         tradable=rng.random((rows, instruments)) > 0.1,
@@ -235,6 +238,7 @@ def _random_book(seed: int) -> tuple[Market, Record]:
         budget=rng.uniform(0, 1, (1, rows, strategies)),
         multiplier=np.ones((1, strategies, instruments)),
         flags=rng.choice([0, 0, 0, 1, 2], (1, strategies, instruments)).astype(np.int8),
+        carries=np.ones((1, strategies), dtype=bool),
     )
     terms = Terms(
         asset_cap=np.full((1, instruments), 0.6),

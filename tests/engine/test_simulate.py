@@ -255,7 +255,7 @@ def test_the_order_of_strategies_and_symbols_does_not_matter(seed: int) -> None:
     s, j = rng.permutation(strategies), rng.permutation(instruments)
     by_row = {
         name: getattr(book.market, name)[:, j]
-        for name in ("mark", "own_bar", "fill_open", "fill_at", "tradable", "split", "dividend", "factor")
+        for name in ("mark", "own_bar", "carried", "fill_open", "fill_at", "tradable", "split", "dividend", "factor")
     }
     by_asset = {name: getattr(book.market, name)[j] for name in ("asset_class", "unit", "rounds", "fee", "slippage")}
     other = book.but(
@@ -265,6 +265,7 @@ def test_the_order_of_strategies_and_symbols_does_not_matter(seed: int) -> None:
         budget=book.plan.budget[:, :, s],
         multiplier=book.plan.multiplier[:, s][:, :, j],
         flags=book.plan.flags[:, s][:, :, j],
+        carries=book.plan.carries[:, s],
         asset_cap=book.terms.asset_cap[:, j],
     )
     _, record = book.run()

@@ -91,7 +91,9 @@ def test_meta_comes_from_the_footer(tmp_path: Path) -> None:
     store = BarStore(tmp_path)
     meta = _meta(adjustment="split", derived=True, extra={"gaps": 2})
     store.write(_BTC, _bars(), meta)
-    expected = replace(meta, rows=6, first_ts=_START, last_ts=_START + 5 * H4_NS, last_known_at=_START + 6 * H4_NS)
+    times = {"first_ts": _START, "last_ts": _START + 5 * H4_NS}
+    known = {"first_known_at": _START + H4_NS, "last_known_at": _START + 6 * H4_NS}
+    expected = replace(meta, rows=6, **times, **known)
     assert store.meta(_BTC) == expected
     store.write(_BTC, _bars(0), meta)
     assert store.meta(_BTC) == meta

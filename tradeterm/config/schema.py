@@ -30,6 +30,7 @@ __all__ = [
     "Limits",
     "LiveGate",
     "LogSettings",
+    "Missing",
     "Models",
     "PaperGate",
     "Publication",
@@ -47,6 +48,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Some = Annotated[int, Field(ge=1)]
+MissingPolicy = Literal["forward_fill", "skip"]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 Timeframes = Annotated[tuple[Literal["1h", "daily"], ...], Field(strict=False, min_length=1)]
 
@@ -138,10 +140,28 @@ class Validation(Section):
 
     gap_bars: Face[Some]
     """Missing bars in a row, judged against the calendar, that are reported as a gap."""
+    stale_hours: Face[NotNegative]
+    """How long the next bar may be overdue, hours."""
     spike_mads: Face[Positive]
     """Return that is called a spike, in median absolute deviations of its window."""
     spike_window: Face[Annotated[int, Field(ge=5)]]
     """Bars in that window."""
+    split_tolerance: Face[Fraction]
+    """How far from p/q a jump may be that looks like a split of p for q, in log price."""
+    price_tolerance: Face[Fraction]
+    """How far a daily bar may be from its finer bars, or one source from another, fraction of the price."""
+    volume_tolerance: Face[NotNegative]
+    """The same for volume, fraction of the volume."""
+
+
+class Missing(Section):
+    """What becomes of bars that the calendar expected and that did not come."""
+
+    policy: Result[MissingPolicy]
+    """forward_fill: the last close is repeated, flagged, and makes no trade by itself; skip: the row stays empty. A
+    strategy may say otherwise."""
+    bars: Result[Some]
+    """Bars in a row that are repeated; what is missing for longer stays empty."""
 
 
 class Annualisation(Section):
@@ -188,10 +208,14 @@ class System(Section):
     """JSON logs."""
     certificate: CertificateSample
     """Sample of the look-ahead certificate."""
+    missing: Missing
+    """Bars that did not come."""
     validation: Validation
     """Checks of bars."""
     annualisation: Annualisation
     """Days per year."""
+    frames_gb: Face[NotNegative]
+    """Disk for bars that are laid out for a backtest, gigabytes; 0 lays them out anew each time."""
 
     _start = field_validator("start")(_day)
 
@@ -313,6 +337,8 @@ class StrategyEntry(Section):
     """Symbols it may hold, null = what the strategy names itself."""
     enabled: Result[bool] = True
     """Whether it takes part."""
+    missing: Result[MissingPolicy | None] = None
+    """What becomes of its missing bars; null = as the strategy itself says, else as system.missing does."""
 
 
 class Models(Section):

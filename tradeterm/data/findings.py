@@ -53,9 +53,9 @@ class ValidationRules:
     """
 
     gap_bars: int = 5
+    stale_hours: float = 48.0
     spike_mads: float = 20.0
     spike_window: int = 101
-    stale_hours: float = 48.0
     split_tolerance: float = 0.05
     price_tolerance: float = 0.01
     volume_tolerance: float = 0.5

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import xxhash
 
-from tradeterm.core.errors import DataError
-from tradeterm.core.market import BarKey, Bars, FillBars, Timeframe
+from tradeterm.core.market import BarKey, Bars, Timeframe
 from tradeterm.core.time import DAY_NS, H4_NS, grid_floor, iso
-from tradeterm.data.calendar import is_tradable
+from tradeterm.data.aligning import PRICES, Asked, frame_of
+from tradeterm.data.calendar import sessions
 from tradeterm.data.roles import regime_inputs
-from tradeterm.data.scale import fills_with_actions, forward_adjusted, refuse_uncovered
 from tradeterm.engine.adjust import bar_factors, factor_known
-from tradeterm.engine.panel import FillFrame, Panel, newest_row
-from tradeterm.store.bar_table import content_hash
+from tradeterm.engine.panel import FillFrame, Panel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tradeterm.core.market import Actions, Instrument
-    from tradeterm.core.types import BoolArray, FloatArray, IntArray
+    from tradeterm.core.types import BoolArray, IntArray
+    from tradeterm.data.aligning import Frame
     from tradeterm.data.publication import PublicationRule
     from tradeterm.engine.adjust import Factors
     from tradeterm.engine.inputs import RegimeInputs
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Market", "MarketRequest", "build_market"]
 
-_CELLS = ("open", "high", "low", "close", "volume")
+_CELLS = (*PRICES, "volume")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class MarketRequest:
     roles : symbol per regime input (equity, volatility, crypto, slope, activity), None where there is none
     publication : release schedule per macro series
     actions : corporate actions by symbol; those at or after the as-of instant change nothing yet
+    carry_limit : bars in a row that are carried forward where the calendar expected them and none came; 0 for none
     """
 
     instruments: tuple[Instrument, ...]
@@ -51,26 +52,58 @@ class MarketRequest:
     roles: Mapping[str, str | None]
     publication: Mapping[str, PublicationRule]
     actions: Mapping[str, Actions] = field(default_factory=dict)
+    carry_limit: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Market:
     """Everything a run reads.
 
-    fingerprint : hash of every array; bars that are appended after the as-of instant do not change it
-    read : per bar file what was read: symbol, timeframe, rows, first, last, fingerprint of those rows;
-        also the actions that were applied to an instrument, under the timeframe ``actions``
+    fingerprint : hash of it all; bars that are appended after the as-of instant do not change it
+    series : what the regime was judged on, as it was known: symbol, timeframe and bars
+    adjustments : what the stored prices of each instrument that has actions are adjusted for
     """
 
+    request: MarketRequest
     panel: Panel
     fills: FillFrame
     regime: RegimeInputs
     fingerprint: str
-    read: tuple[Mapping[str, Any], ...]
+    factors: tuple[Factors | None, ...]
+    series: tuple[tuple[BarKey, Bars], ...]
+    adjustments: Mapping[str, str]
+
+    @cached_property
+    def read(self) -> tuple[Mapping[str, Any], ...]:
+        """What was read per bar file: symbol, timeframe, rows, first, last, fingerprint of those rows.
+
+        Also the bars that were carried, and the actions that were applied to an instrument, under ``actions``.
+        """
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        step = self.request.timeframe
+        for column, item in enumerate(self.request.instruments):
+            found[item.symbol, "daily"] = _told(self.panel.days, column, item, "daily")
+            if step == "h4":
+                found[item.symbol, "h4"] = _told(self.panel, column, item, "h4")
+        for key, bars in self.series:
+            found.setdefault((key.symbol, key.timeframe.value), _told_series(key, bars))
+        for item, factors in zip(self.request.instruments, self.factors, strict=True):
+            if factors is not None:
+                found[item.symbol, "actions"] = _told_actions(item.symbol, factors, self.adjustments[item.symbol])
+        return tuple(found.values())
+
+    @cached_property
+    def carried(self) -> Mapping[str, int]:
+        """Bars that were carried forward because none came, by symbol; those without any are left out."""
+        filled = self.panel.filled
+        counts = np.zeros(len(self.panel.symbols), dtype=np.int64) if filled is None else filled.sum(axis=0)
+        return {symbol: int(count) for symbol, count in zip(self.panel.symbols, counts, strict=True) if count}
 
 
-def build_market(bars: BarStore, request: MarketRequest) -> Market:
+def build_market(bars: BarStore, request: MarketRequest, *, cache_bytes: int = 0) -> Market:
     """Align the stored bars on the decision grid as of an instant.
+
+    cache_bytes : room on the disk for bars that are laid out already, so that they are mapped and not read again
 
     Raises
     ------
@@ -84,114 +117,117 @@ def build_market(bars: BarStore, request: MarketRequest) -> Market:
     """
     step = H4_NS if request.timeframe == "h4" else DAY_NS
     asof = grid_floor(request.asof_ns, step)
+    traded = {item.symbol for item in request.instruments}
+    asked = Asked(
+        instruments=request.instruments,
+        timeframe=request.timeframe,
+        actions={symbol: item for symbol, item in request.actions.items() if symbol in traded},
+        carry_limit=request.carry_limit,
+    )
+    frame = frame_of(bars, asked, until_ns=asof, cache_bytes=cache_bytes)
+    stop = int(np.searchsorted(frame.arrays["times"], asof, side="right"))
+    # Before the first own bar there is no market.
+    stop = stop if stop > frame.first else frame.first
+    panel = _panel(frame, request, stop, asof)
+    fills = _fills(frame, stop)
     reader = _Reader(bars, asof, request.actions)
-    daily = [reader.instrument(item, Timeframe.DAILY) for item in request.instruments]
-    own = [reader.instrument(item, Timeframe.H4) for item in request.instruments] if step == H4_NS else daily
-    times = _times([_decision(item.known_at, step) for item in own], asof, step)
-    panel = _panel(request.instruments, own, times, step)
-    if step == H4_NS:
-        days = _daily_panel(request.instruments, daily, asof)
-        panel = _with_days(panel, days)
-    fills = _fills(request.instruments, reader.fills(request.instruments, step), panel, step)
-    factors = [reader.factors(item, bars) for item, bars in zip(request.instruments, own, strict=True)]
-    if any(found is not None for found in factors):
-        fills = fills_with_actions(fills, panel, factors)
-        panel = forward_adjusted(panel, factors)
     regime = regime_inputs(reader.adjusted, bars, request.roles, request.publication)
+    factors = tuple(_known_factors(item.symbol, found, request, asof) for item, found in _by_column(request, frame))
     return Market(
+        request=request,
         panel=panel,
         fills=fills,
         regime=regime,
-        fingerprint=_fingerprint(panel, fills, regime),
-        read=tuple(reader.read),
+        fingerprint=_fingerprint(frame, panel, factors, regime, stop),
+        factors=factors,
+        series=tuple(reader.read.items()),
+        adjustments=_adjustments(bars, request, factors),
     )
 
 
+def _by_column(request: MarketRequest, frame: Frame) -> list[tuple[Instrument, Factors | None]]:
+    return list(zip(request.instruments, frame.factors, strict=True))
+
+
+def _panel(frame: Frame, request: MarketRequest, stop: int, asof: int) -> Panel:
+    arrays, rows = frame.arrays, slice(frame.first, stop)
+    names: dict[str, Any] = {
+        "symbols": tuple(item.symbol for item in request.instruments),
+        "asset_class": tuple(item.asset_class.value for item in request.instruments),
+    }
+    panel = Panel(times=arrays["times"][rows], **names, **_cells(arrays, "", rows))
+    if request.timeframe != "h4":
+        return panel
+    until = slice(0, int(np.searchsorted(arrays["days.times"], asof, side="right")))
+    days = Panel(times=arrays["days.times"][until], **names, **_cells(arrays, "days.", until))
+    return replace(panel, daily=days, daily_row=arrays["daily_row"][rows])
+
+
+def _cells(arrays: Mapping[str, Any], prefix: str, rows: slice) -> dict[str, Any]:
+    found = {name: arrays[f"{prefix}{name}"][rows] for name in (*_CELLS, "bar_no", "known_at")}
+    filled = arrays.get(f"{prefix}filled")
+    # Nearly always no bar was carried, and nobody has to ask of which.
+    return found | {"filled": filled[rows] if filled is not None and filled[rows].any() else None}
+
+
+def _fills(frame: Frame, stop: int) -> FillFrame:
+    arrays, rows = frame.arrays, slice(frame.first, stop)
+    found = {
+        item.name: arrays[f"fills.{item.name}"][rows] for item in fields(FillFrame) if f"fills.{item.name}" in arrays
+    }
+    if stop > frame.first:
+        _hide_last(found, frame, int(arrays["times"][stop - 1]))
+    return FillFrame(**found)
+
+
+def _hide_last(found: dict[str, Any], frame: Frame, asof: int) -> None:
+    """The last decision has nothing to fill with yet, and no action has taken effect after it."""
+    nothing = {"open": np.nan, "high": np.nan, "low": np.nan, "volume": np.nan, "at": -1, "split": 1.0, "dividend": 0.0}
+    for name in nothing.keys() & found.keys():
+        found[name][-1] = nothing[name]
+    if "factor" in found:
+        instant = np.array([asof], dtype=np.int64)
+        found["factor"][-1] = [1.0 if item is None else factor_known(item, instant)[0] for item in frame.factors]
+
+
+def _known_factors(symbol: str, factors: Factors | None, request: MarketRequest, asof: int) -> Factors | None:
+    """Those that have taken effect; None where no action of the instrument had."""
+    if factors is None or not (request.actions[symbol].ex_ns < asof).any():
+        return None
+    stop = int(np.searchsorted(factors.ex_ns, asof, side="left"))
+    return replace(factors, **{item.name: getattr(factors, item.name)[:stop] for item in fields(factors)})
+
+
+def _adjustments(bars: BarStore, request: MarketRequest, factors: tuple[Factors | None, ...]) -> dict[str, str]:
+    return {
+        item.symbol: bars.meta(BarKey(item.asset_class, item.symbol, Timeframe.DAILY)).adjustment
+        for item, found in zip(request.instruments, factors, strict=True)
+        if found is not None
+    }
+
+
 class _Reader:
-    """Reads each file once, and of it only what was known at ``asof``."""
+    """Reads the files of the regime once each, and of them only what was known at ``asof``."""
 
     def __init__(self, store: BarStore, asof_ns: int, actions: Mapping[str, Actions]) -> None:
-        self._store = store
-        self._actions = actions
-        self._factors: dict[BarKey, Factors | None] = {}
-        self._asof = asof_ns
-        self._whole: dict[BarKey, Bars] = {}
-        self._known: dict[BarKey, Bars] = {}
-        self.read: list[dict[str, Any]] = []
-
-    def instrument(self, item: Instrument, timeframe: Timeframe) -> Bars:
-        """Own bars that were known: rows with a close."""
-        return self.series(BarKey(item.asset_class, item.symbol, timeframe))
-
-    def series(self, key: BarKey) -> Bars:
-        if key not in self._known:
-            whole = self._stored(key)
-            known = _picked(whole, (whole.known_at <= self._asof) & np.isfinite(whole.close))
-            self._known[key] = known
-            self._note(key, known)
-        return self._known[key]
-
-    def fills(self, instruments: Sequence[Instrument], step: int) -> list[tuple[IntArray, FillBars]]:
-        """Decision time and fill bar of the intervals that have ended."""
-        timeframe = Timeframe.H4 if step == H4_NS else Timeframe.DAILY
-        found = []
-        for item in instruments:
-            key = BarKey(item.asset_class, item.symbol, timeframe)
-            whole = self._stored(key)
-            fill = whole.fill if whole.fill is not None else _own_fill(whole)
-            decided = fill.at // step * step
-            ended = (fill.at >= 0) & (decided + step <= self._asof)
-            found.append((decided[ended], FillBars(**{f.name: getattr(fill, f.name)[ended] for f in fields(FillBars)})))
-        return found
-
-    def factors(self, item: Instrument, own: Bars) -> Factors | None:
-        """Factors of an instrument from its daily bars, for its own bars alike; None where it has no action yet."""
-        key = BarKey(item.asset_class, item.symbol, Timeframe.DAILY)
-        found = self._factors_of(key)
-        if found is not None:
-            h4 = BarKey(item.asset_class, item.symbol, Timeframe.H4)
-            told = self._store.meta(key).adjustment
-            if own is not self.series(key) and (other := self._store.meta(h4).adjustment) != told:
-                raise DataError(
-                    f"{item.symbol}: its h4 bars have adjustment {other}, its daily bars {told}; import both alike"
-                )
-            refuse_uncovered(item.symbol, self._actions[item.symbol], own, self.series(key))
-        return found
+        self._store, self._asof, self._actions = store, asof_ns, actions
+        self.read: dict[BarKey, Bars] = {}
 
     def adjusted(self, key: BarKey) -> Bars:
         """Own bars that were known, with forward-adjusted closes."""
-        known, factors = self.series(key), self._factors_of(key)
-        return known if factors is None else replace(known, close=known.close * factor_known(factors, known.known_at))
-
-    def _factors_of(self, key: BarKey) -> Factors | None:
+        whole = self._store.read(key)
+        known = _picked(whole, (whole.known_at <= self._asof) & np.isfinite(whole.close))
+        self.read[key] = known
         actions = self._actions.get(key.symbol)
         if actions is None or not (actions.ex_ns < self._asof).any():
-            return None
-        if key not in self._factors:
-            adjustment = self._store.meta(key).adjustment
-            whole = self._stored(key)
-            found = bar_factors(whole, adjustment, actions, until_ns=self._asof, symbol=key.symbol)
-            self._factors[key] = found
-            self.read.append(_note_of_actions(key.symbol, found, adjustment))
-        return self._factors[key]
+            return known
+        adjustment = self._store.meta(key).adjustment
+        factors = bar_factors(whole, adjustment, actions, until_ns=self._asof, symbol=key.symbol)
+        return replace(known, close=known.close * factor_known(factors, known.known_at))
 
-    def _stored(self, key: BarKey) -> Bars:
-        if key not in self._whole:
-            self._whole[key] = self._store.read(key)
-        return self._whole[key]
 
-    def _note(self, key: BarKey, known: Bars) -> None:
-        there = len(known) > 0
-        self.read.append(
-            {
-                "symbol": key.symbol,
-                "timeframe": key.timeframe.value,
-                "rows": len(known),
-                "first": iso(int(known.ts[0])) if there else None,
-                "last": iso(int(known.ts[-1])) if there else None,
-                "fingerprint": content_hash(known),
-            }
-        )
+def _picked(bars: Bars, kept: BoolArray) -> Bars:
+    return Bars(ts=bars.ts[kept], known_at=bars.known_at[kept], **{name: getattr(bars, name)[kept] for name in _CELLS})
 
 
 _APPLIED = {
@@ -201,135 +237,78 @@ _APPLIED = {
 }
 
 
-def _note_of_actions(symbol: str, factors: Factors, adjustment: str) -> dict[str, Any]:
-    there = len(factors) > 0
+def _told(panel: Panel, column: int, item: Instrument, timeframe: str) -> dict[str, Any]:
+    """What was read of an instrument's bars, as the panel shows them."""
+    own = panel.own[:, column]
+    known_at = panel.known_at[own, column]
+    opens = _opens(item.calendar, known_at, timeframe)
+    values = [known_at, *(getattr(panel, name)[own, column] for name in _CELLS)]
+    carried = 0 if panel.filled is None else int(panel.filled[:, column].sum())
+    return _note(item.symbol, timeframe, opens, _digest(values)) | ({"carried": carried} if carried else {})
+
+
+def _told_series(key: BarKey, bars: Bars) -> dict[str, Any]:
+    values = [bars.ts, bars.known_at, *(getattr(bars, name) for name in _CELLS)]
+    return _note(key.symbol, key.timeframe.value, bars.ts, _digest(values))
+
+
+def _told_actions(symbol: str, factors: Factors, adjustment: str) -> dict[str, Any]:
+    return _note(symbol, "actions", factors.ex_ns, _digest(factors)) | {"applied": _APPLIED[adjustment]}
+
+
+def _opens(calendar: str, known_at: IntArray, timeframe: str) -> IntArray:
+    """Names of the bars that became known then: the start of the H4 interval, the open of the session."""
+    if timeframe == "h4":
+        return (known_at - 1) // H4_NS * H4_NS
+    days = sessions(calendar)
+    return days.open_ns[np.minimum(np.searchsorted(days.close_ns, known_at), len(days) - 1)]
+
+
+def _note(symbol: str, timeframe: str, ts: IntArray, fingerprint: str) -> dict[str, Any]:
+    there = len(ts) > 0
     return {
         "symbol": symbol,
-        "timeframe": "actions",
-        "rows": len(factors),
-        "first": iso(int(factors.ex_ns[0])) if there else None,
-        "last": iso(int(factors.ex_ns[-1])) if there else None,
-        "fingerprint": _fingerprint(factors),
-        "applied": _APPLIED[adjustment],
+        "timeframe": timeframe,
+        "rows": len(ts),
+        "first": iso(int(ts[0])) if there else None,
+        "last": iso(int(ts[-1])) if there else None,
+        "fingerprint": fingerprint,
     }
 
 
-def _own_fill(bars: Bars) -> FillBars:
-    return FillBars(open=bars.open, high=bars.high, low=bars.low, volume=bars.volume, at=bars.ts)
+def _fingerprint(
+    frame: Frame, panel: Panel, factors: tuple[Factors | None, ...], regime: RegimeInputs, stop: int
+) -> str:
+    named = [panel.symbols, panel.asset_class, panel.times[:1], len(panel)]
+    rows = [frame.digest("panel", stop), frame.digest("fills", max(stop - 1, frame.first))]
+    if panel.daily is not None:
+        rows.append(frame.digest("days", len(panel.daily)))
+    return _digest([named, rows, [_carried(panel), _carried(panel.days)], list(factors), regime])
 
 
-def _picked(bars: Bars, kept: BoolArray) -> Bars:
-    return Bars(ts=bars.ts[kept], known_at=bars.known_at[kept], **{name: getattr(bars, name)[kept] for name in _CELLS})
-
-
-def _decision(known_at: IntArray, step: int) -> IntArray:
-    """First decision time at or after each instant."""
-    found: IntArray = -(-known_at // step) * step
+def _carried(panel: Panel) -> IntArray:
+    """(row, column) of the bars that were carried."""
+    found: IntArray = np.empty((0, 2), dtype=np.int64) if panel.filled is None else np.argwhere(panel.filled)
     return found
 
 
-def _times(decisions: Sequence[IntArray], asof: int, step: int) -> IntArray:
-    firsts = [int(item[0]) for item in decisions if len(item)]
-    if not firsts:
-        return np.empty(0, dtype=np.int64)
-    # Counted in whole steps: numpy measures a range in floats, too coarse for nanoseconds.
-    first = min(firsts)
-    return first + step * np.arange((asof - first) // step + 1, dtype=np.int64)
-
-
-def _panel(instruments: Sequence[Instrument], own: Sequence[Bars], times: IntArray, step: int) -> Panel:
-    """Lay own bars out by the first decision at or after their ``known_at``."""
-    shape = (len(times), len(instruments))
-    cells: dict[str, FloatArray] = {name: np.full(shape, np.nan) for name in _CELLS}
-    bar_no, known_at = np.full(shape, -1, dtype=np.int64), np.full(shape, -1, dtype=np.int64)
-    for column, (item, bars) in enumerate(zip(instruments, own, strict=True)):
-        decisions = _decision(bars.known_at, step)
-        _refuse_two(item, decisions, bars, step)
-        rows = np.searchsorted(times, decisions)
-        for name, values in cells.items():
-            values[rows, column] = getattr(bars, name)
-        bar_no[rows, column] = np.arange(len(bars))
-        known_at[rows, column] = bars.known_at
-    return Panel(
-        times=times,
-        symbols=tuple(item.symbol for item in instruments),
-        asset_class=tuple(item.asset_class.value for item in instruments),
-        open=cells["open"],
-        high=cells["high"],
-        low=cells["low"],
-        close=cells["close"],
-        volume=cells["volume"],
-        bar_no=bar_no,
-        known_at=known_at,
-    )
-
-
-def _refuse_two(item: Instrument, decisions: IntArray, bars: Bars, step: int) -> None:
-    clash = np.flatnonzero(np.diff(decisions) <= 0)
-    if len(clash):
-        first = int(clash[0])
-        kind = "H4" if step == H4_NS else "daily"
-        raise DataError(
-            f"{item.symbol}: bars of {iso(int(bars.ts[first]))} and {iso(int(bars.ts[first + 1]))} are known in one "
-            f"{kind} decision; run `tradeterm data validate`, then import the file again"
-        )
-
-
-def _daily_panel(instruments: Sequence[Instrument], daily: Sequence[Bars], asof: int) -> Panel:
-    decisions = [_decision(item.known_at, H4_NS) for item in daily]
-    times = np.unique(np.concatenate(decisions)) if decisions else np.empty(0, dtype=np.int64)
-    return _panel(instruments, daily, times[times <= asof], H4_NS)
-
-
-def _with_days(panel: Panel, days: Panel) -> Panel:
-    row = np.searchsorted(days.times, panel.times, side="right") - 1
-    newest = newest_row(days.bar_no)
-    if len(days):
-        daily_row = np.where(row[:, None] >= 0, newest[np.maximum(row, 0)], np.int64(-1))
-    else:
-        daily_row = np.full(panel.bar_no.shape, -1, dtype=np.int64)
-    return replace(panel, daily=days, daily_row=daily_row)
-
-
-def _fills(
-    instruments: Sequence[Instrument], found: Sequence[tuple[IntArray, FillBars]], panel: Panel, step: int
-) -> FillFrame:
-    shape = panel.close.shape
-    cells: dict[str, FloatArray] = {name: np.full(shape, np.nan) for name in ("open", "high", "low", "volume")}
-    at = np.full(shape, -1, dtype=np.int64)
-    tradable = np.zeros(shape, dtype=np.bool_)
-    first = int(panel.times[0]) if len(panel) else 0
-    for column, (item, (decided, fill)) in enumerate(zip(instruments, found, strict=True)):
-        tradable[:, column] = is_tradable(item.calendar, panel.times, step)
-        # A bar that opened before the first decision has no decision to fill.
-        kept = decided >= first
-        rows = (decided[kept] - first) // step
-        for name, values in cells.items():
-            values[rows, column] = getattr(fill, name)[kept]
-        at[rows, column] = fill.at[kept]
-    return FillFrame(**cells, at=at, mark=_carried(panel), tradable=tradable)
-
-
-def _carried(panel: Panel) -> FloatArray:
-    newest = newest_row(panel.bar_no)
-    mark: FloatArray = np.take_along_axis(panel.close, np.maximum(newest, 0), axis=0) if len(panel) else panel.close
-    return np.where(newest >= 0, mark, np.nan)
-
-
-def _fingerprint(*parts: Any) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        _feed(digest, part)
+def _digest(value: Any) -> str:
+    digest = xxhash.xxh3_128()
+    _feed(digest, value)
     return digest.hexdigest()
 
 
-def _feed(digest: hashlib.blake2b, value: Any) -> None:
+def _feed(digest: xxhash.xxh3_128, value: Any) -> None:
     if isinstance(value, np.ndarray):
         digest.update(f"{value.dtype.str}{value.shape};".encode())
-        digest.update(np.ascontiguousarray(value).tobytes())
+        digest.update(np.ascontiguousarray(value).data)
     elif is_dataclass(value):
         for item in fields(value):
             digest.update(f"{item.name}=".encode())
             _feed(digest, getattr(value, item.name))
+    elif isinstance(value, (list, tuple)):
+        digest.update(f"{len(value)}[".encode())
+        for item in value:
+            _feed(digest, item)
     else:
         digest.update(f"{value!r};".encode())

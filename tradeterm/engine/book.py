@@ -39,7 +39,8 @@ class Market(NamedTuple):
     """What may be traded and at which prices.
 
     times : (T,) decision times; mark : (T, N) raw close known then, NaN before the first
-    own_bar : (T, N) whether an own bar became known in the row
+    own_bar : (T, N) whether an own bar became known in the row; carried : (T, N) whether the newest bar of the row only
+        repeats the last close, as none came
     fill_open, fill_at : (T, N) next fill price and its instant, NaN and -1 where no bar opens before the next decision
     tradable : (T, N) whether the calendar expects such a bar
     asset_class : (N,) class number; unit : (N,) units per lot; rounds : (N,) whether quantities are whole lots
@@ -52,6 +53,7 @@ class Market(NamedTuple):
     times: IntArray
     mark: FloatArray
     own_bar: BoolArray
+    carried: BoolArray
     fill_open: FloatArray
     fill_at: IntArray
     tradable: BoolArray
@@ -70,12 +72,14 @@ class Plan(NamedTuple):
 
     weights : (R, T, M, N) of the strategy's own budget; budget : (R, T, M) fraction of NAV
     multiplier, flags : (R, M, N) overrides: a factor, and 0, REDUCE_ONLY or NO_TRADE judged against what is held
+    carries : (R, M) whether a strategy sees carried bars; they make no trade by themselves
     """
 
     weights: FloatArray
     budget: FloatArray
     multiplier: FloatArray
     flags: StateArray
+    carries: BoolArray
 
 
 class Terms(NamedTuple):

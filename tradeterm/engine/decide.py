@@ -9,7 +9,7 @@ import numpy as np
 
 from tradeterm.engine.book import HALTED, NO_TRADE
 from tradeterm.engine.jit import kernel
-from tradeterm.engine.portfolio import contribute, net
+from tradeterm.engine.portfolio import contribute, flag_of, net
 from tradeterm.engine.risk import TOLERANCE, asset_limit, ladder_factor, ladder_step, scale_to_caps
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def decide_row(market: Market, plan: Plan, terms: Terms, state: State, run: int,
         _without_nav(market, plan, state, run, row, out)
         return 0
     out.totals[2] = ladder_step(state, terms, run, nav, market.times[row])
-    contribute(plan, run, row, out.held_weight, out.contribution)
+    contribute(market, plan, run, row, out.held_weight, out.contribution)
     net(out.contribution, out.desired)
     out.totals[3] = scale_to_caps(
         out.desired, out.position, out.movable, market.asset_class, terms, run, row, out.scale, out.class_factor
@@ -129,7 +129,7 @@ def _without_nav(market: Market, plan: Plan, state: State, run: int, row: int, o
         for m in range(out.wanted.shape[0]):
             out.contribution[m, j] = 0.0
             held = state.held[run, m, j]
-            out.wanted[m, j] = held if _keeps(plan, state, run, row, m, j) else 0.0
+            out.wanted[m, j] = held if _keeps(market, plan, state, run, row, m, j) else 0.0
             kept += out.wanted[m, j]
             leaves = leaves or out.wanted[m, j] != held
         target = whole_lots(kept, market.rounds[j]) if leaves else position
@@ -145,11 +145,11 @@ def _without_nav(market: Market, plan: Plan, state: State, run: int, row: int, o
 
 
 @kernel
-def _keeps(plan: Plan, state: State, run: int, row: int, m: int, j: int) -> bool:
+def _keeps(market: Market, plan: Plan, state: State, run: int, row: int, m: int, j: int) -> bool:
     """Whether a strategy still wishes what it holds, on the side it holds it."""
     if state.ladder[run] == HALTED:
         return False
-    if plan.flags[run, m, j] == NO_TRADE:
+    if flag_of(market, plan, run, row, m, j) == NO_TRADE:
         return True
     wish = plan.weights[run, row, m, j] * plan.budget[run, row, m] * plan.multiplier[run, m, j]
     return bool(wish * state.held[run, m, j] > 0.0)

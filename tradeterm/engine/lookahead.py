@@ -118,7 +118,7 @@ def certify(
     ``inputs`` are those the run was made with. Memory and time grow with the look-back, not with the run's length.
     """
     picked, coverage = sample_rows(run, sampling, seed)
-    own = [run.panel.select(member.symbols) for member in run.spec.members]
+    own = [member.shown(run.panel) for member in run.spec.members]
     differences: list[Difference] = []
     for done, row in enumerate(picked.tolist()):
         if progress is not None:

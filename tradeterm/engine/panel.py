@@ -14,8 +14,9 @@ __all__ = ["FillFrame", "Panel", "locked", "newest_row"]
 
 A = TypeVar("A", bound="np.ndarray[Any, Any]")
 
-_BY_CELL = ("open", "high", "low", "close", "volume", "bar_no", "known_at")
+_BY_CELL = ("open", "high", "low", "close", "volume", "bar_no", "known_at", "filled")
 _BY_ROW = ("times", *_BY_CELL)
+_PRICED = ("open", "high", "low", "close", "volume")
 
 
 def locked(values: A) -> A:
@@ -23,6 +24,10 @@ def locked(values: A) -> A:
     view = values.view()
     view.flags.writeable = False
     return view
+
+
+def _sliced(values: Any, start: int, stop: int) -> Any:
+    return None if values is None else values[start:stop]
 
 
 def newest_row(bar_no: IntArray) -> IntArray:
@@ -44,6 +49,7 @@ class Panel:
     volume : (T, N), NaN likewise (and where the source has none)
     bar_no : (T, N) ordinal of the own bar, counted from the first stored one; -1 in rows without
     known_at : (T, N) instant at which the own bar became known; -1 in rows without
+    filled : (T, N) whether the own bar only repeats the last close, as none came; None where no bar does
     daily : the daily bars, one row per decision time at which some daily bar became known; None in the daily panel
     daily_row : (T, N) row in ``daily`` of each instrument's newest own daily bar; -1 before the first
     """
@@ -58,6 +64,7 @@ class Panel:
     volume: FloatArray
     bar_no: IntArray
     known_at: IntArray
+    filled: BoolArray | None = None
     daily: Panel | None = None
     daily_row: IntArray | None = None
 
@@ -69,6 +76,12 @@ class Panel:
         """Return the daily panel; a panel of daily bars is its own."""
         return self if self.daily is None else self.daily
 
+    @property
+    def own(self) -> BoolArray:
+        """(T, N) whether a bar that really came became known in the row."""
+        there: BoolArray = self.bar_no >= 0
+        return there if self.filled is None else there & ~self.filled
+
     def column(self, symbol: str) -> int:
         """Column of ``symbol``."""
         return self.symbols.index(symbol)
@@ -79,7 +92,7 @@ class Panel:
 
     def rows(self, start: int, stop: int) -> Panel:
         """View of the rows [start, stop), the daily panel whole up to the last of them."""
-        part = replace(self, **{name: getattr(self, name)[start:stop] for name in _BY_ROW})
+        part = replace(self, **{name: _sliced(getattr(self, name), start, stop) for name in _BY_ROW})
         if self.daily is None or self.daily_row is None:
             return part
         last = int(self.times[stop - 1]) if stop > start else -1
@@ -89,7 +102,9 @@ class Panel:
         """Panel of ``symbols`` alone, in that order, on the same rows; its arrays can't be written to."""
         columns = [self.column(symbol) for symbol in symbols]
         cells: dict[str, Any] = {
-            name: locked(np.ascontiguousarray(getattr(self, name)[:, columns])) for name in _BY_CELL
+            name: locked(np.ascontiguousarray(values[:, columns]))
+            for name in _BY_CELL
+            if (values := getattr(self, name)) is not None
         }
         cells["times"] = locked(self.times)
         classes = tuple(self.asset_class[column] for column in columns)
@@ -101,6 +116,17 @@ class Panel:
             daily=self.daily.select(symbols),
             daily_row=locked(np.ascontiguousarray(self.daily_row[:, columns])),
         )
+
+    def without_filled(self) -> Panel:
+        """Panel without the bars that only repeat the last close: a row where none came has none."""
+        days = None if self.daily is None else self.daily.without_filled()
+        if self.filled is None or not self.filled.any():
+            return replace(self, filled=None, daily=days)
+        cells: dict[str, Any] = {name: np.where(self.filled, np.nan, getattr(self, name)) for name in _PRICED}
+        before = np.cumsum(self.filled, axis=0)
+        bar_no = np.where(self.filled | (self.bar_no < 0), -1, self.bar_no - before)
+        known_at = np.where(self.filled, -1, self.known_at)
+        return replace(self, filled=None, bar_no=bar_no, known_at=known_at, daily=days, **cells)
 
     def window(self, time_ns: int, rows: int, daily_rows: int) -> Panel:
         """Last ``rows`` rows up to ``time_ns`` with the last ``daily_rows`` daily rows, as a decision may read them."""

@@ -10,9 +10,9 @@ from tradeterm.engine.jit import kernel
 
 if TYPE_CHECKING:
     from tradeterm.core.types import FloatArray
-    from tradeterm.engine.book import Plan, State
+    from tradeterm.engine.book import Market, Plan, State
 
-__all__ = ["contribute", "move_holdings", "net", "override", "settle_dust"]
+__all__ = ["contribute", "flag_of", "move_holdings", "net", "override", "settle_dust"]
 
 # Holdings below this many lots are rounding, not positions.
 _DUST = 1e-9
@@ -31,7 +31,15 @@ def override(wish: float, holding: float, flag: int) -> float:
 
 
 @kernel
-def contribute(plan: Plan, run: int, row: int, held_weight: FloatArray, out: FloatArray) -> None:
+def flag_of(market: Market, plan: Plan, run: int, row: int, m: int, j: int) -> int:
+    """Override in force: what is configured, and no trade where the strategy's newest bar was carried."""
+    if market.carried[row, j] and plan.carries[run, m]:
+        return NO_TRADE
+    return int(plan.flags[run, m, j])
+
+
+@kernel
+def contribute(market: Market, plan: Plan, run: int, row: int, held_weight: FloatArray, out: FloatArray) -> None:
     """Step 1: strategy weight x budget x multiplier, then flags.
 
     held_weight, out : (M, N) fractions of NAV
@@ -40,7 +48,7 @@ def contribute(plan: Plan, run: int, row: int, held_weight: FloatArray, out: Flo
     for m in range(strategies):
         for j in range(instruments):
             wish = plan.weights[run, row, m, j] * plan.budget[run, row, m] * plan.multiplier[run, m, j]
-            out[m, j] = override(wish, held_weight[m, j], plan.flags[run, m, j])
+            out[m, j] = override(wish, held_weight[m, j], flag_of(market, plan, run, row, m, j))
 
 
 @kernel

@@ -56,11 +56,20 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A strategy in the book with its base budget (fraction of NAV) and its symbols, in its panel's order."""
+    """A strategy in the book with its base budget (fraction of NAV) and its symbols, in its panel's order.
+
+    carries : whether it sees bars that only repeat the last close
+    """
 
     strategy: Strategy
     budget: float
     symbols: tuple[str, ...]
+    carries: bool = True
+
+    def shown(self, panel: Panel) -> Panel:
+        """All of ``panel`` that the strategy ever gets to see."""
+        own = panel.select(self.symbols)
+        return own if self.carries else own.without_filled()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +210,7 @@ def replay(panel: Panel, fills: FillFrame, inputs: RegimeInputs, spec: BookSpec,
     record = new_record(1, rows, strategies, instruments)
     stepwise: list[_Stepper] = []
     for m, member in enumerate(spec.members):
-        own = panel.select(member.symbols)
+        own = member.shown(panel)
         columns = [panel.column(symbol) for symbol in member.symbols]
         if isinstance(member.strategy, VectorStrategy):
             plan.weights[0, :, m, columns] = vector_weights(member, own, frame)[first:].T
@@ -299,7 +308,7 @@ def _checked(market: Market, spec: BookSpec) -> Market:
 
 
 def _market(panel: Panel, fills: FillFrame, spec: BookSpec, first: int) -> Market:
-    own_bar = panel.bar_no[first:] >= 0
+    own_bar, carried = panel.own[first:], panel.filled
     closing = spec.fill == "close"
     classes = spec.classes
     costs = [spec.costs.get(item.asset_class.value, Costs(fee=0.0, slippage=0.0)) for item in spec.instruments]
@@ -316,6 +325,7 @@ def _market(panel: Panel, fills: FillFrame, spec: BookSpec, first: int) -> Marke
         times=np.ascontiguousarray(times),
         mark=mark,
         own_bar=np.ascontiguousarray(own_bar),
+        carried=np.zeros(own_bar.shape, dtype=np.bool_) if carried is None else np.ascontiguousarray(carried[first:]),
         fill_open=opens,
         fill_at=np.where(own_bar, times[:, None], -1) if closing else np.ascontiguousarray(fills.at[first:]),
         tradable=np.ascontiguousarray(own_bar if closing else fills.tradable[first:]),
@@ -356,4 +366,5 @@ def _plan(spec: BookSpec, frame: RegimeFrame) -> Plan:
         budget=budgets.budgets(spec.names, base, spec.rules, frame)[None],
         multiplier=np.ones((1, strategies, instruments)),
         flags=np.zeros((1, strategies, instruments), dtype=np.int8),
+        carries=np.array([[member.carries for member in spec.members]], dtype=np.bool_),
     )

@@ -40,6 +40,8 @@ class Strategy(ABC):
     timeframe : whose own bars its horizon and its signals count
     horizon : own bars after which a signal is scored
     short : whether weights may be negative
+    missing : what becomes of bars that the calendar expected and that did not come: ``forward_fill`` repeats the last
+        close (flagged, and no trade by itself), ``skip`` leaves the row empty; None as configured
     params_type : class of its parameters, with their defaults
     """
 
@@ -49,6 +51,7 @@ class Strategy(ABC):
     timeframe: ClassVar[Literal["h4", "daily"]] = "h4"
     horizon: ClassVar[int] = 6
     short: ClassVar[bool] = False
+    missing: ClassVar[Literal["forward_fill", "skip"] | None] = None
     params_type: ClassVar[type[Params]] = Params
 
     def __init__(self, params: Params | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from tradeterm.config.log import stream
 from tradeterm.config.marks import relevant
 from tradeterm.core.errors import CertificateFailed, StaleData, UsageError
 from tradeterm.core.time import DAY_NS, H4_NS, from_iso, grid_floor, iso
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-__all__ = ["Prepared", "RunResult", "keep", "market_request", "prepare", "run_backtest", "silent"]
+__all__ = ["Prepared", "RunResult", "keep", "market_request", "open_market", "prepare", "run_backtest", "silent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,23 @@ def market_request(settings: Settings, desk: Desk, asof_ns: int) -> MarketReques
         roles=roles,
         publication=publication_rules(settings.config),
         actions=actions_of(settings.workspace.data, sorted(symbols)),
+        carry_limit=settings.config.system.missing.bars if any(member.carries for member in desk.spec.members) else 0,
     )
+
+
+def open_market(settings: Settings, desk: Desk, asof_ns: int) -> Market:
+    """What the book reads, as of an instant; bars that were carried because none came are logged.
+
+    Raises as :func:`tradeterm.data.panel.build_market` does.
+    """
+    market = build_market(
+        BarStore(settings.workspace.data),
+        market_request(settings, desk, asof_ns),
+        cache_bytes=int(settings.config.system.frames_gb * 1e9),
+    )
+    for symbol, count in market.carried.items():
+        stream("app", symbol=symbol).info("{}: {} missing bars carried forward", symbol, count)
+    return market
 
 
 def prepare(
@@ -107,7 +124,7 @@ def prepare(
     end = grid_floor(end_ns, step)
     start = from_iso(settings.config.system.start) if start_ns is None else start_ns
     tell("market", 0, 1)
-    market = build_market(BarStore(settings.workspace.data), market_request(settings, desk, end))
+    market = open_market(settings, desk, end)
     if not len(market.panel) or int(market.panel.times[-1]) < start:
         first = iso(int(market.panel.times[0])) if len(market.panel) else "none"
         last = iso(int(market.panel.times[-1])) if len(market.panel) else "none"

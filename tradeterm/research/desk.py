@@ -157,7 +157,8 @@ def _member(entry: StrategyEntry, found: Found, traded: tuple[Instrument, ...], 
         raise BadValue(
             where, f"{entry.name} params.{field}", first["input"], f"{first['msg']} (parameters: {known_fields})"
         ) from None
-    return Member(kind(params), entry.budget, symbols)
+    missing = entry.missing or kind.missing or settings.config.system.missing.policy
+    return Member(kind(params), entry.budget, symbols, carries=missing == "forward_fill")
 
 
 def _spec(config: Config, members: tuple[Member, ...], traded: tuple[Instrument, ...]) -> BookSpec:

@@ -20,7 +20,7 @@ STALE_NS = 48 * HOUR_NS
 
 def newest_known(run: Replay, column: int) -> int:
     """When the newest own bar of an instrument became known, ns UTC; -1 without one."""
-    own = np.flatnonzero(run.panel.bar_no[:, column] >= 0)
+    own = np.flatnonzero(run.panel.own[:, column])
     return int(run.panel.known_at[own[-1], column]) if len(own) else -1
 
 

@@ -56,13 +56,14 @@ def _own_rows(run: Replay, member: Member, column: int) -> tuple[BoolArray, IntA
     """Rows of the run at which an own bar of the strategy's timeframe became known, and its known_at, carried."""
     panel, first = run.panel, run.first_row
     if member.strategy.timeframe == "h4" or panel.daily is None or panel.daily_row is None:
-        own = panel.bar_no[:, column] >= 0
+        own = panel.own[:, column]
         known = np.maximum.accumulate(np.where(own, panel.known_at[:, column], -1))
         return own[first:], known[first:]
     rows = panel.daily_row[:, column]
-    own = np.diff(rows, prepend=-1) > 0
-    known = np.where(rows >= 0, panel.daily.known_at[np.maximum(rows, 0), column], -1)
-    return own[first:], known[first:]
+    came = panel.daily.own[np.maximum(rows, 0), column]
+    own = (np.diff(rows, prepend=-1) > 0) & came
+    known = np.where((rows >= 0) & came, panel.daily.known_at[np.maximum(rows, 0), column], -1)
+    return own[first:], np.maximum.accumulate(known)[first:]
 
 
 def _signal(

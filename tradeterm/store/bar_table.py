@@ -32,8 +32,8 @@ class BarMeta:
     adjustment : "none", "split" or "all"
     derived : whether built from finer bars here
     extra : whatever else the writer keeps with them (gaps, quarantined rows)
-    rows, first_ts, last_ts, last_known_at : read from the file, ignored when writing; instants in ns UTC, None
-        when there are no rows
+    rows, first_ts, last_ts, first_known_at, last_known_at : read from the file, ignored when writing; instants in
+        ns UTC, None when there are no rows
     """
 
     symbol: str
@@ -47,6 +47,7 @@ class BarMeta:
     rows: int = 0
     first_ts: int | None = None
     last_ts: int | None = None
+    first_known_at: int | None = None
     last_known_at: int | None = None
 
 
@@ -155,8 +156,14 @@ def meta_of(footer: pq.FileMetaData) -> BarMeta:
     said = json.loads(footer.metadata[METADATA_KEY])
     said |= {"asset_class": AssetClass(said["asset_class"]), "timeframe": Timeframe(said["timeframe"])}
     first_ts, last_ts = _bounds(footer, "ts")
+    first_known_at, last_known_at = _bounds(footer, "known_at")
     return BarMeta(
-        **said, rows=footer.num_rows, first_ts=first_ts, last_ts=last_ts, last_known_at=_bounds(footer, "known_at")[1]
+        **said,
+        rows=footer.num_rows,
+        first_ts=first_ts,
+        last_ts=last_ts,
+        first_known_at=first_known_at,
+        last_known_at=last_known_at,
     )
 
 

@@ -40,6 +40,10 @@ class BarStore:
         """Whether bars of ``key`` are stored."""
         return self.path(key).is_file()
 
+    def stamp(self, key: BarKey) -> list[int] | None:
+        """Size, mtime in ns and inode of the file of ``key``, which change when it is replaced; None without one."""
+        return self._index.stamp(key.relative_path)
+
     def keys(self) -> list[BarKey]:
         """All stored keys, sorted; a file that can't be read is listed under the symbol that its name says."""
         found = [
@@ -59,24 +63,35 @@ class BarStore:
         BarsUnreadable
             When the file is cut, altered, not Parquet or holds other columns.
         """
-        import pyarrow as pa
-
         with self._opened(key) as file:
-            table = file.read(use_threads=False)
-            try:
-                return from_table(table)
-            except (pa.ArrowException, KeyError, ValueError) as failure:
-                raise BarsUnreadable(self.path(key), f"holds no bars ({_line(failure)})") from failure
+            return self._bars(key, file)
 
     def meta(self, key: BarKey) -> BarMeta:
         """Return what the file's footer says; the bars themselves are not read. Raises as :meth:`read` does."""
         with self._opened(key) as file:
-            try:
-                return meta_of(file.metadata)
-            except (KeyError, TypeError, ValueError) as failure:
-                raise BarsUnreadable(
-                    self.path(key), f"was not written by tradeterm (no usable '{METADATA_KEY.decode()}' metadata)"
-                ) from failure
+            return self._meta(key, file)
+
+    def read_whole(self, key: BarKey) -> tuple[Bars, BarMeta]:
+        """Return both; the file is opened once, so that they belong together. Raises as :meth:`read` does."""
+        with self._opened(key) as file:
+            return self._bars(key, file), self._meta(key, file)
+
+    def _bars(self, key: BarKey, file: pq.ParquetFile) -> Bars:
+        import pyarrow as pa
+
+        table = file.read(use_threads=False)
+        try:
+            return from_table(table)
+        except (pa.ArrowException, KeyError, ValueError) as failure:
+            raise BarsUnreadable(self.path(key), f"holds no bars ({_line(failure)})") from failure
+
+    def _meta(self, key: BarKey, file: pq.ParquetFile) -> BarMeta:
+        try:
+            return meta_of(file.metadata)
+        except (KeyError, TypeError, ValueError) as failure:
+            raise BarsUnreadable(
+                self.path(key), f"was not written by tradeterm (no usable '{METADATA_KEY.decode()}' metadata)"
+            ) from failure
 
     def write(self, key: BarKey, bars: Bars, meta: BarMeta) -> None:
         """Replace the stored bars; the same bars and meta give the same bytes.

@@ -165,9 +165,7 @@ def validate(
     invocation = invocation_of(context)
     settings = invocation.settings()
     thresholds = settings.config.system.validation
-    rules = ValidationRules(
-        gap_bars=thresholds.gap_bars, spike_mads=thresholds.spike_mads, spike_window=thresholds.spike_window
-    )
+    rules = ValidationRules(**thresholds.model_dump())
     found = judge(BarStore(settings.workspace.data), rules, invocation.instant(asof))
     counts = {severity: sum(item.severity == severity for item in found) for severity in ("error", "warning", "info")}
 
