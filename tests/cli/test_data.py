@@ -161,3 +161,35 @@ def test_validate_judges_what_is_stored_and_fails_on_a_damaged_file(tradeterm: R
     assert finding["symbol"].startswith("BTC")
     assert (finding["rule"], finding["ts"]) == ("unreadable", None)
     assert tradeterm("data", "validate")[0] == 4
+
+
+def equity(symbol: str, *words: str) -> tuple[str, ...]:
+    return ("data", "import", "own.csv", "--symbol", symbol, "--timeframe", "1h", "--asset-class", "equity", *words)
+
+
+def test_an_own_file_keeps_the_hours_of_the_exchange_that_is_named(tradeterm: Run) -> None:
+    # 08:00 to 12:00 and 18:00 in London, where summer time is UTC + 1.
+    stamps = [f"2024-08-30T{hour:02d}:00:00Z" for hour in (7, 8, 9, 10, 11, 17)]
+    Path("own.csv").write_text("\n".join(["ts,open,high,low,close", *(f"{ts},1,1,1,1" for ts in stamps)]) + "\n")
+    code, out, err = tradeterm(*equity("VOD", "--calendar", "XLON"), "--json")
+    assert code == 0, err
+    assert (json.loads(out)["stored"], json.loads(out)["left_out"]) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (equity("VOD", "--calendar", "XLOM"), "calendar 'XLOM': not known; did you mean 'XLON'?"),
+        (equity("VOD", "--calendar", "Mars"), "use one of XNYS, XNAS, XLON, XETR, XTSE, XTKS, 24/7"),
+        ((*OWN, *equity("SPY", "--calendar", "XLON")), "SPY: equity on the calendar XNYS, --calendar says XLON"),
+        (
+            (*equity("XYZ/USDT", "--calendar", "XLON", "--asset-class", "crypto"),),
+            "XYZ/USDT: crypto on the calendar 24/7, --calendar says XLON",
+        ),
+    ],
+)
+def test_a_calendar_that_cannot_be_is_one_line(tradeterm: Run, words: tuple[str, ...], expected: str) -> None:
+    Path("own.csv").write_text(hourly())
+    code, _, err = tradeterm(*words)
+    assert (code, err.count("\n")) == (2, 1)
+    assert expected in err

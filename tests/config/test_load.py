@@ -104,6 +104,18 @@ def test_unknown_key_names_file_line_and_nearest_key(workspace: Workspace) -> No
             "{symbol: BTC-USDT, asset_class: crypto, calendar: 24/7, source: import}]}",
             "instruments BTC/USDT and BTC-USDT would share a file; rename one",
         ),
+        (
+            "universe: {instruments: [{symbol: VOD, asset_class: equity, calendar: XLOM, source: import}]}",
+            "calendar was 'XLOM'; calendar 'XLOM': not known; did you mean 'XLON'?",
+        ),
+        (
+            "universe: {instruments: [{symbol: VOD, asset_class: equity, calendar: 7, source: import}]}",
+            "calendar was 7; input should be 'XNYS', 'XNAS', 'XLON', 'XETR', 'XTSE', 'XTKS' or '24/7'",
+        ),
+        (
+            "universe: {instruments: [{symbol: BTC/USDT, asset_class: crypto, calendar: XNYS, source: import}]}",
+            "calendar of BTC/USDT was 'XNYS'; crypto trades 24/7",
+        ),
         ("universe: {roles: {crypto: DOGE}}", "role crypto was 'DOGE', which is no instrument"),
         (
             "models: {strategies: [{name: A, budget: 0.6}, {name: B, budget: 0.5}]}",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tradeterm.core.errors import DataError
+from tradeterm.core.exchanges import CALENDARS, EXCHANGES
 from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, from_iso, iso, iso_date
 from tradeterm.data.calendar import (
     expected_opens,
@@ -17,6 +18,7 @@ from tradeterm.data.calendar import (
     next_expected_close,
     session_index,
     sessions,
+    stretches,
 )
 
 
@@ -57,11 +59,14 @@ def test_sessions_per_year_are_those_of_the_exchange(year, count):
     assert np.count_nonzero((days >= from_iso(f"{year}-01-01")) & (days < from_iso(f"{year + 1}-01-01"))) == count
 
 
-def test_sessions_are_in_order_and_never_overlap():
-    for calendar in ("XNYS", "24/7"):
-        days = sessions(calendar)
-        assert (days.close_ns > days.open_ns).all()
-        assert (days.open_ns[1:] >= days.close_ns[:-1]).all()
+@pytest.mark.parametrize("calendar", CALENDARS)
+def test_sessions_and_their_stretches_are_in_order_and_never_overlap(calendar):
+    days = sessions(calendar)
+    for parts in (days, stretches(calendar)):
+        assert (parts.close_ns > parts.open_ns).all()
+        assert (parts.open_ns[1:] >= parts.close_ns[:-1]).all()
+    assert ((days.pause_ns > days.open_ns) & (days.resume_ns >= days.pause_ns)).all()
+    assert (days.resume_ns <= days.close_ns).all()
 
 
 def test_every_utc_day_is_a_session_around_the_clock():
@@ -128,8 +133,8 @@ def test_wall_clock_times_follow_the_zone_of_their_date():
 
 
 def test_an_unknown_calendar_and_a_time_after_the_last_session_are_named():
-    with pytest.raises(DataError, match="calendar 'XTKS': not known; use one of XNYS, 24/7"):
-        sessions("XTKS")
+    with pytest.raises(DataError, match="calendar 'XNSY': not known; did you mean 'XNYS'"):
+        sessions("XNSY")
     with pytest.raises(DataError, match="2036-06-01T00:00:00Z is after its last session"):
         next_close_after("24/7", _ns("2036-06-01"))
 
@@ -137,23 +142,23 @@ def test_an_unknown_calendar_and_a_time_after_the_last_session_are_named():
 _PROBE = """
 import sys
 from pathlib import Path
-from tradeterm.data.calendar import sessions, use_calendar_cache
+from tradeterm.data.calendar import stretches, use_calendar_cache
 use_calendar_cache(Path(sys.argv[1]) if sys.argv[1] else None)
-whole = sessions("XNYS")
+whole = [stretches(name) for name in sys.argv[2:]]
 heavy = "pandas" in sys.modules or "exchange_calendars" in sys.modules
-print(len(whole), int(whole.close_ns.sum()), heavy)
+print(sum(map(len, whole)), sum(int(part.close_ns.sum() % 2**40) for part in whole), heavy)
 """
 
 
-def _probe(folder: Path | str) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", _PROBE, str(folder)], capture_output=True, text=True, check=True, timeout=120
-    )
+def _probe(folder: Path | str, *calendars: str) -> list[str]:
+    words = [sys.executable, "-c", _PROBE, str(folder), *(calendars or ("XTKS",))]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)
     return done.stdout.split()
 
 
 def test_the_second_process_imports_neither_pandas_nor_exchange_calendars(tmp_path):
-    first, second = _probe(tmp_path), _probe(tmp_path)
+    first, second = _probe(tmp_path, *CALENDARS), _probe(tmp_path, *CALENDARS)
+    assert len(list((tmp_path / "calendars").iterdir())) == len({item.sessions for item in EXCHANGES.values()} - {None})
     assert first[:2] == second[:2]
     assert (first[2], second[2]) == ("True", "False")
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from tradeterm.config.marks import Face, Result, Section
 from tradeterm.config.regime import RegimeBudgets
 from tradeterm.config.sources import ServiceName, SourceNames, Sources
 from tradeterm.core.errors import BadInstant, UsageError
+from tradeterm.core.exchanges import NEW_YORK, CalendarName, checked_calendar
 from tradeterm.core.market import checked_symbol, file_stem
 from tradeterm.core.time import from_iso
 
@@ -227,6 +228,13 @@ def _symbol(text: str) -> str:
         raise ValueError(str(failure)) from None
 
 
+def _calendar(text: Any) -> Any:
+    try:
+        return checked_calendar(text) if isinstance(text, str) else text
+    except UsageError as failure:
+        raise ValueError(str(failure)) from None
+
+
 class InstrumentEntry(Section):
     """One instrument or series."""
 
@@ -234,8 +242,9 @@ class InstrumentEntry(Section):
     """Name everywhere: SPY, BTC/USDT, T10Y2Y."""
     asset_class: Result[AssetClassName]
     """equity and crypto are traded; macro feeds the regime."""
-    calendar: Result[Literal["XNYS", "24/7"]]
-    """When it trades: New York exchange days, or always."""
+    calendar: Result[Annotated[CalendarName, BeforeValidator(_calendar)]]
+    """When it trades: on the days and in the hours of New York (NYSE, Nasdaq), London, Xetra, Toronto or Tokyo, or
+    always; a series takes its days from it."""
     source: Result[SourceNames]
     """sample (made up, without a network), import (what `tradeterm data import` stored), yahoo, alpaca, binance, kraken
     or fred; or a list, whose next one is tried where one fails. import in a list: services go on behind own files."""
@@ -258,6 +267,8 @@ class InstrumentEntry(Section):
             raise ValueError(f"source of {self.symbol} names one twice; name each once")
         if self.made_up and len(self.source) > 1:
             raise ValueError(f"source of {self.symbol} mixes made-up bars with others; sample stands alone")
+        if self.asset_class == "crypto" and self.calendar != "24/7":
+            raise ValueError(f"calendar of {self.symbol} was '{self.calendar}'; crypto trades 24/7")
         return self
 
 
@@ -285,7 +296,7 @@ class Publication(Section):
     """Days after the end of the month, for month_end_lag."""
     at: Result[Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]]
     """Time of day in that zone, HH:MM (in quotes)."""
-    tz: Result[str] = "America/New_York"
+    tz: Result[str] = NEW_YORK
     """Time zone of the publication."""
 
 

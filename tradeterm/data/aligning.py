@@ -26,6 +26,7 @@ from tradeterm.core.market import BarKey, FillBars, Timeframe
 from tradeterm.core.time import DAY_NS, H4_NS, iso
 from tradeterm.data.calendar import is_tradable
 from tradeterm.data.missing import carried_times, expected_closes, source_step
+from tradeterm.data.provenance import refuse_other_hours
 from tradeterm.data.scale import action_columns, refuse_uncovered
 from tradeterm.engine.adjust import Factors, bar_factors, factor_known, split_known
 from tradeterm.engine.layout import carry, place, spread
@@ -109,8 +110,8 @@ def frame_of(store: BarStore, asked: Asked, *, until_ns: int, cache_bytes: int) 
     MissingBars
         When nothing is stored for an instrument.
     DataError
-        When two bars of one instrument became known between two decisions, or its H4 and daily bars can't be adjusted
-        alike.
+        When two bars of one instrument became known between two decisions, its H4 and daily bars can't be adjusted
+        alike, or stored bars keep other hours than the instrument.
     BadMarket
         When an action can't be: a dividend as high as the price, an ex-date after its interval's fill bar.
     """
@@ -331,6 +332,7 @@ class _Builder:
     def _read_daily(self, item: Instrument) -> _Daily:
         key = BarKey(item.asset_class, item.symbol, Timeframe.DAILY)
         bars, meta = self._store.read_whole(key)
+        refuse_other_hours(self._store, key, meta, item.calendar)
         actions = self._asked.actions.get(item.symbol)
         if actions is None or not len(actions):
             return _Daily(bars, meta, None)
@@ -389,6 +391,7 @@ class _Builder:
             return daily.bars, DAY_NS
         key = BarKey(item.asset_class, item.symbol, Timeframe.H4)
         bars, meta = self._store.read_whole(key)
+        refuse_other_hours(self._store, key, meta, item.calendar)
         if daily.factors is not None:
             if meta.adjustment != daily.meta.adjustment:
                 raise DataError(

@@ -1,7 +1,10 @@
-"""Trading calendars as arrays: sessions, tradable windows, expected bars, next due instants.
+"""Trading calendars as arrays: sessions, the stretches they trade in, expected bars, next due instants.
 
-New York sessions come from exchange_calendars once; then they are read from a small file in the user's cache
+Sessions of an exchange come from exchange_calendars once; then they are read from a small file in the user's cache
 folder, so that later calls import neither pandas nor exchange_calendars. UTC days are the sessions of "24/7".
+
+Where an exchange closes at noon, a session has two stretches. Whatever opens and closes within the day lives in
+stretches; a daily bar lives in its session.
 """
 
 from __future__ import annotations
@@ -20,27 +23,33 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from tradeterm.core.errors import DataError, StoreUnwritable
-from tradeterm.core.time import DAY_NS, MINUTE_NS, SECOND_NS, from_iso, iso
+from tradeterm.core.exchanges import EXCHANGES, exchange_of
+from tradeterm.core.time import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, from_iso, iso
 from tradeterm.store.atomic import write_bytes_atomic
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, IntArray
 
 __all__ = [
-    "CALENDARS",
     "Sessions",
+    "Stretches",
+    "after_break",
+    "bar_ends",
     "expected_opens",
     "is_tradable",
+    "local_dates",
     "local_instants",
     "next_close_after",
     "next_expected_close",
+    "same_sessions",
     "session_index",
     "sessions",
+    "stretches",
     "use_calendar_cache",
 ]
 
-CALENDARS = ("XNYS", "24/7")
-_FIRST, _LAST = "1970-01-01", "2035-12-31"
+_LAST = "2035-12-31"
+_COLUMNS = ("date_ns", "open_ns", "pause_ns", "resume_ns", "close_ns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +57,34 @@ class Sessions:
     """Trading sessions in order, shape (S,) each, ns UTC.
 
     date_ns : 00:00 UTC of the session's date
-    open_ns, close_ns : half-open trading time [open, close)
+    open_ns, close_ns : half-open time [open, close) that the session lies in
+    pause_ns, resume_ns : nothing trades in [pause, resume), its break; both are the close where it has none
     """
 
     date_ns: IntArray
     open_ns: IntArray
+    pause_ns: IntArray
+    resume_ns: IntArray
     close_ns: IntArray
 
     def __len__(self) -> int:
         return len(self.date_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretches:
+    """Uninterrupted trading time in order, shape (K,) each.
+
+    open_ns, close_ns : half-open time [open, close), ns UTC
+    session : index of the session that it belongs to
+    """
+
+    open_ns: IntArray
+    close_ns: IntArray
+    session: IntArray
+
+    def __len__(self) -> int:
+        return len(self.open_ns)
 
 
 _cache_folder: list[Path | None] = []
@@ -65,46 +93,89 @@ _cache_folder: list[Path | None] = []
 def use_calendar_cache(folder: Path | None) -> None:
     """Keep calendars in ``folder`` instead of the user's cache folder; None keeps them in memory alone."""
     _cache_folder[:] = [folder]
-    sessions.cache_clear()
+    _sessions.cache_clear()
+    _stretches.cache_clear()
 
 
-@lru_cache(maxsize=8)
 def sessions(calendar: str) -> Sessions:
-    """All sessions of a calendar from 1970 to 2035.
+    """All sessions of a calendar from its first day on (``core/exchanges.py``) to the end of 2035.
 
     Raises
     ------
     DataError
-        When the calendar is none of :data:`CALENDARS`.
+        When the calendar isn't known.
     """
-    if calendar == "24/7":
-        days = np.arange(from_iso(_FIRST), from_iso(_LAST) + DAY_NS, DAY_NS, dtype=np.int64)
-        return _frozen(days, days, days + DAY_NS)
-    if calendar != "XNYS":
-        raise DataError(f"calendar '{calendar}': not known; use one of {', '.join(CALENDARS)}")
-    path = _cache_path(calendar)
+    exchange = exchange_of(calendar)
+    return _sessions(exchange.sessions, exchange.first)
+
+
+def stretches(calendar: str) -> Stretches:
+    """All stretches of a calendar's sessions."""
+    exchange = exchange_of(calendar)
+    return _stretches(exchange.sessions, exchange.first)
+
+
+def same_sessions(one: str, other: str) -> bool:
+    """Whether two calendars have the same sessions; one that isn't known has those of no other."""
+    known = one in EXCHANGES and other in EXCHANGES
+    return one == other or (known and EXCHANGES[one].sessions == EXCHANGES[other].sessions)
+
+
+@lru_cache
+def _sessions(code: str | None, first: str) -> Sessions:
+    if code is None:
+        days = np.arange(from_iso(first), from_iso(_LAST) + DAY_NS, DAY_NS, dtype=np.int64)
+        return _frozen(days, days, days + DAY_NS, days + DAY_NS, days + DAY_NS)
+    path = _cache_path(code, first)
     found = _read(path) if path is not None else None
     if found is None:
-        found = _build(calendar)
+        found = _build(code, first)
         if path is not None:
             _keep(path, found)
     return found
 
 
+@lru_cache
+def _stretches(code: str | None, first: str) -> Stretches:
+    days = _sessions(code, first)
+    paused = np.flatnonzero(days.resume_ns < days.close_ns)
+    opens = np.concatenate((days.open_ns, days.resume_ns[paused]))
+    closes = np.concatenate((days.pause_ns, days.close_ns[paused]))
+    order = np.argsort(opens, kind="stable")
+    session = np.concatenate((np.arange(len(days)), paused))[order]
+    return Stretches(open_ns=opens[order], close_ns=closes[order], session=session)
+
+
 def session_index(calendar: str, instants: IntArray) -> IntArray:
-    """Index of the session that holds each instant, -1 outside of all sessions."""
-    days = sessions(calendar)
-    index = np.searchsorted(days.open_ns, instants, side="right") - 1
-    inside = (index >= 0) & (instants < days.close_ns[np.maximum(index, 0)])
-    found: IntArray = np.where(inside, index, -1).astype(np.int64)
+    """Index of the session that trades at each instant, -1 outside of all sessions and in their breaks."""
+    spans = stretches(calendar)
+    index = np.searchsorted(spans.open_ns, instants, side="right") - 1
+    held = np.maximum(index, 0)
+    inside = (index >= 0) & (instants < spans.close_ns[held])
+    found: IntArray = np.where(inside, spans.session[held], -1).astype(np.int64)
+    return found
+
+
+def after_break(calendar: str, opens: IntArray, step_ns: int) -> IntArray:
+    """Opens of bars of that length, moved to the end of the break where they lie in one and reach beyond it.
+
+    Nothing trades in a break, so that whatever such a bar holds came after it.
+    """
+    spans = stretches(calendar)
+    following = np.minimum(np.searchsorted(spans.open_ns, opens, side="right"), len(spans) - 1)
+    before = np.maximum(following - 1, 0)
+    resumes = spans.open_ns[following]
+    same = (spans.session[following] == spans.session[before]) & (following > before)
+    moved = same & (opens >= spans.close_ns[before]) & (opens < resumes) & (opens + step_ns > resumes)
+    found: IntArray = np.where(moved, resumes, opens)
     return found
 
 
 def is_tradable(calendar: str, times: IntArray, step_ns: int) -> BoolArray:
     """Whether the market is open at some instant of [t, t + step), for each t."""
-    days = sessions(calendar)
-    following = _index_after(days.close_ns, times)
-    tradable: BoolArray = days.open_ns[following] < times + step_ns
+    spans = stretches(calendar)
+    following = _index_after(spans.close_ns, times)
+    tradable: BoolArray = spans.open_ns[following] < times + step_ns
     return tradable
 
 
@@ -116,25 +187,32 @@ def next_close_after(calendar: str, instants: IntArray) -> IntArray:
 
 
 def next_expected_close(calendar: str, close_ns: int, step_ns: int) -> int:
-    """When the source bar after the one that closed at ``close_ns`` is expected to close."""
-    days = sessions(calendar)
-    index = int(_index_after(days.close_ns, np.array([close_ns], dtype=np.int64))[0])
-    start = max(close_ns, int(days.open_ns[index]))
-    return min(start + step_ns, int(days.close_ns[index]))
+    """When the bar after the one that closed at ``close_ns`` is expected to close."""
+    spans = _holding(calendar, step_ns)
+    index = int(_index_after(spans.close_ns, np.array([close_ns], dtype=np.int64))[0])
+    start = max(close_ns, int(spans.open_ns[index]))
+    return min(start + step_ns, int(spans.close_ns[index]))
 
 
 def expected_opens(calendar: str, start_ns: int, end_ns: int, step_ns: int) -> IntArray:
-    """Opens in [start, end) of the bars that a regular source of that step gives, anchored at each session's open."""
-    days = sessions(calendar)
-    first = int(np.searchsorted(days.close_ns, start_ns, side="right"))
-    last = int(np.searchsorted(days.open_ns, end_ns, side="left"))
-    opens, closes = days.open_ns[first:last], days.close_ns[first:last]
+    """Opens in [start, end) of the bars that a regular source of that step gives, anchored where trading begins."""
+    spans = _holding(calendar, step_ns)
+    first = int(np.searchsorted(spans.close_ns, start_ns, side="right"))
+    last = int(np.searchsorted(spans.open_ns, end_ns, side="left"))
+    opens, closes = spans.open_ns[first:last], spans.close_ns[first:last]
     counts = -((opens - closes) // step_ns)
     starts = np.repeat(opens, counts)
     position = np.arange(len(starts)) - np.repeat(np.cumsum(counts) - counts, counts)
     found = starts + position * step_ns
     kept: IntArray = found[(found >= start_ns) & (found < end_ns)]
     return kept
+
+
+def bar_ends(calendar: str, opens: IntArray, step_ns: int) -> IntArray:
+    """Instant at which each bar of that length ends: cut where trading does."""
+    spans = _holding(calendar, step_ns)
+    ends: IntArray = np.minimum(opens + step_ns, spans.close_ns[_index_after(spans.close_ns, opens)])
+    return ends
 
 
 def local_instants(days: IntArray, minutes: int, zone: str) -> IntArray:
@@ -156,6 +234,20 @@ def local_instants(days: IntArray, minutes: int, zone: str) -> IntArray:
     return found
 
 
+def local_dates(instants: IntArray, zone: str) -> IntArray:
+    """00:00 UTC of the date that a zone's clock shows at each instant."""
+    utc = instants // DAY_NS * DAY_NS
+    earlier = instants < local_instants(utc, 0, zone)
+    later = instants >= local_instants(utc + DAY_NS, 0, zone)
+    dates: IntArray = utc + DAY_NS * (later.astype(np.int64) - earlier.astype(np.int64))
+    return dates
+
+
+def _holding(calendar: str, step_ns: int) -> Sessions | Stretches:
+    """What bars of that length lie in: those of an hour or finer in stretches, longer ones in sessions."""
+    return stretches(calendar) if step_ns <= HOUR_NS else sessions(calendar)
+
+
 def _index_after(closes: IntArray, instants: IntArray) -> IntArray:
     index = np.searchsorted(closes, instants, side="right")
     if len(index) and int(index.max()) >= len(closes):
@@ -167,13 +259,15 @@ def _index_after(closes: IntArray, instants: IntArray) -> IntArray:
     return found
 
 
-def _frozen(date_ns: IntArray, open_ns: IntArray, close_ns: IntArray) -> Sessions:
-    for values in (date_ns, open_ns, close_ns):
+def _frozen(
+    date_ns: IntArray, open_ns: IntArray, pause_ns: IntArray, resume_ns: IntArray, close_ns: IntArray
+) -> Sessions:
+    for values in (date_ns, open_ns, pause_ns, resume_ns, close_ns):
         values.setflags(write=False)
-    return Sessions(date_ns=date_ns, open_ns=open_ns, close_ns=close_ns)
+    return Sessions(date_ns=date_ns, open_ns=open_ns, pause_ns=pause_ns, resume_ns=resume_ns, close_ns=close_ns)
 
 
-def _cache_path(calendar: str) -> Path | None:
+def _cache_path(code: str, first: str) -> Path | None:
     if _cache_folder:
         folder = _cache_folder[0]
     else:
@@ -182,36 +276,40 @@ def _cache_path(calendar: str) -> Path | None:
         folder = user_cache_path() / "tradeterm"
     if folder is None:
         return None
-    name = f"{calendar}-{_FIRST}-{_LAST}-{version('exchange_calendars')}.npz"
+    name = f"{code}-{first}-{_LAST}-{version('exchange_calendars')}.npz"
     return folder / "calendars" / name
 
 
 def _read(path: Path) -> Sessions | None:
     try:
         with np.load(path, allow_pickle=False) as file:
-            return _frozen(file["date_ns"], file["open_ns"], file["close_ns"])
+            return _frozen(*(file[name] for name in _COLUMNS))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        # Not there, or damaged: it is built again.
+        # Not there, damaged, or of a version without breaks: it is built again.
         return None
 
 
-def _build(calendar: str) -> Sessions:
+def _build(code: str, first: str) -> Sessions:
     # 0.7 s, nearly all of it the import of pandas; explicit bounds, as the default ones move with today's date.
     from exchange_calendars import get_calendar
 
     with warnings.catch_warnings():
         # It uses pandas in ways that a later pandas will change; both are pinned.
         warnings.simplefilter("ignore", DeprecationWarning)
-        found = get_calendar(calendar, start=_FIRST, end=_LAST)
-    dates = found.sessions.as_unit("ns").asi8
-    opens = found.schedule["open"].dt.as_unit("ns").astype("int64").to_numpy()
-    closes = found.schedule["close"].dt.as_unit("ns").astype("int64").to_numpy()
-    return _frozen(*(np.array(values, dtype=np.int64) for values in (dates, opens, closes)))
+        found = get_calendar(code, start=first, end=_LAST)
+    dates = np.array(found.sessions.as_unit("ns").asi8, dtype=np.int64)
+    opens, closes, pauses, resumes = (
+        np.array(found.schedule[name].dt.as_unit("ns").astype("int64"), dtype=np.int64)
+        for name in ("open", "close", "break_start", "break_end")
+    )
+    # No break is the smallest number of all.
+    whole = found.schedule["break_start"].isna().to_numpy()
+    return _frozen(dates, opens, np.where(whole, closes, pauses), np.where(whole, closes, resumes), closes)
 
 
 def _keep(path: Path, found: Sessions) -> None:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, date_ns=found.date_ns, open_ns=found.open_ns, close_ns=found.close_ns)
+    np.savez_compressed(buffer, **{name: getattr(found, name) for name in _COLUMNS})
     try:
         write_bytes_atomic(path, buffer.getvalue(), durable=False)
     except StoreUnwritable:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tradeterm.core.errors import UsageError
+from tradeterm.core.exchanges import city_of, zone_of
 from tradeterm.core.market import AssetClass, Timeframe
 from tradeterm.core.time import DAY_NS, MINUTE_NS
 from tradeterm.data.calendar import local_instants, sessions
@@ -21,7 +22,6 @@ __all__ = ["refuse_other_dates", "refuse_other_length", "refuse_other_zone"]
 
 # Fewer bars have no spacing that is the rule.
 _FEWEST = 3
-_EXCHANGE_ZONE = "America/New_York"
 
 
 def refuse_other_length(path: Path, key: BarKey, ts: IntArray, calendar: str) -> None:
@@ -72,18 +72,18 @@ def refuse_other_zone(path: Path, ts: IntArray, inside: BoolArray, calendar: str
     outside = int(np.count_nonzero(~inside))
     if len(ts) < _FEWEST or 3 * outside <= len(ts) or _extended(ts, calendar):
         return
-    clock = (_local(ts) % DAY_NS) // MINUTE_NS
+    clock = (_local(ts, calendar) % DAY_NS) // MINUTE_NS
     hours = " to ".join(f"{minute // 60:02d}:{minute % 60:02d}" for minute in (int(clock.min()), int(clock.max())))
     raise UsageError(
         f"{path}: {outside / len(ts):.0%} of {len(ts)} bars lie outside the sessions of {calendar} "
-        f"(they open {hours} in New York); check --tz and --label; nothing was changed"
+        f"(they open {hours} in {city_of(calendar)}); check --tz and --label; nothing was changed"
     )
 
 
 def _extended(ts: IntArray, calendar: str) -> bool:
     """Whether most sessions have bars on both sides."""
     days = sessions(calendar)
-    date = _local(ts) // DAY_NS * DAY_NS
+    date = _local(ts, calendar) // DAY_NS * DAY_NS
     place = np.minimum(np.searchsorted(days.date_ns, date), len(days) - 1)
     trading = days.date_ns[place] == date
     before = np.unique(place[trading & (ts < days.open_ns[place])])
@@ -91,8 +91,8 @@ def _extended(ts: IntArray, calendar: str) -> bool:
     return 2 * len(np.intersect1d(before, after)) > len(np.unique(place[trading]))
 
 
-def _local(ts: IntArray) -> IntArray:
-    """What New York's clock shows (at a change of its offset, what it showed at 00:00 UTC)."""
+def _local(ts: IntArray, calendar: str) -> IntArray:
+    """What the exchange's clock shows (at a change of its offset, what it showed at 00:00 UTC)."""
     days = ts // DAY_NS * DAY_NS
-    found: IntArray = ts + days - local_instants(days, 0, _EXCHANGE_ZONE)
+    found: IntArray = ts + days - local_instants(days, 0, zone_of(calendar))
     return found

@@ -9,7 +9,7 @@ import numpy as np
 
 from tradeterm.core.market import BarKey, Bars, FillBars, Timeframe
 from tradeterm.core.time import H4_NS
-from tradeterm.data.calendar import session_index, sessions
+from tradeterm.data.calendar import same_sessions, session_index, sessions
 from tradeterm.data.counting import with_gaps
 from tradeterm.data.resample import complete_until, resample_daily, resample_h4
 from tradeterm.store.bar_table import BarMeta, content_hash
@@ -92,7 +92,7 @@ def _others(store: BarStore, key: BarKey, meta: BarMeta) -> Iterator[_Given]:
             continue
         said = store.meta(other)
         # Prices adjusted in another way would be jumps.
-        if (said.calendar, said.adjustment) == (meta.calendar, meta.adjustment) and said.rows:
+        if same_sessions(said.calendar, meta.calendar) and said.adjustment == meta.adjustment and said.rows:
             yield _Given(timeframe, store.read(other), said)
 
 

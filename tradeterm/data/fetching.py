@@ -19,6 +19,7 @@ from tradeterm.data.provenance import (
     pieces_of,
     refuse_foreign,
     refuse_mixing,
+    refuse_other_calendar,
     taken_from,
 )
 from tradeterm.data.resample import source_closes
@@ -84,10 +85,11 @@ def question(
     Raises
     ------
     DataError
-        When what is stored came from a source that isn't allowed, or is adjusted.
+        When what is stored came from a source that isn't allowed, keeps other hours, or is adjusted.
     """
     refuse_foreign(store, key)
     refuse_mixing(store, key, allowed)
+    refuse_other_calendar(store, key, instrument.calendar)
     meta = _own_meta(store, key, source.name)
     if meta is None:
         return Asked(instrument, key, since_ns or 0, asof_ns)

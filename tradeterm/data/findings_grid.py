@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from tradeterm.core.exchanges import zone_of
 from tradeterm.core.market import AssetClass, Timeframe
-from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, SECOND_NS, from_iso, iso, iso_date
-from tradeterm.data.calendar import expected_opens, next_expected_close, session_index, sessions
+from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, iso, iso_date
+from tradeterm.data.calendar import (
+    expected_opens,
+    local_dates,
+    next_expected_close,
+    session_index,
+    sessions,
+    stretches,
+)
 from tradeterm.data.findings import finding
 from tradeterm.data.publication import business_days
 
@@ -19,14 +25,15 @@ if TYPE_CHECKING:
 
     from tradeterm.core.market import BarKey, Bars
     from tradeterm.core.types import BoolArray, IntArray
+    from tradeterm.data.calendar import Sessions
     from tradeterm.data.findings import Finding
     from tradeterm.store.bar_table import BarMeta
 
 __all__ = ["gaps", "grid", "order", "stale"]
 
 _MONTH_AND_SLACK_NS = 34 * DAY_NS
-_NEW_YORK = ZoneInfo("America/New_York")
-_GRIDS = {"24/7": "of the UTC clock", "XNYS": "of the clock or of the session's open"}
+_CLOCK = "on the grid of the UTC clock"
+_CLOCK_OR_SESSION = "on the grid of the clock or of the session's open"
 
 
 def order(key: BarKey, bars: Bars) -> Iterator[Finding]:
@@ -59,7 +66,7 @@ def grid(key: BarKey, bars: Bars, meta: BarMeta) -> Iterator[Finding]:
     if key.timeframe is Timeframe.MONTHLY:
         off |= bars.ts.astype("datetime64[ns]").astype("datetime64[M]").astype("datetime64[ns]").astype(int) != bars.ts
     for row in np.flatnonzero(off).tolist():
-        yield finding(key, "off-grid", bars.ts[row], f"no {key.timeframe} bar opens then, on the grid {_GRIDS['24/7']}")
+        yield finding(key, "off-grid", bars.ts[row], f"no {key.timeframe} bar opens then, {_CLOCK}")
     if key.asset_class is AssetClass.MACRO and key.timeframe is Timeframe.DAILY:
         absent = ~np.isin(bars.ts // DAY_NS * DAY_NS, sessions(meta.calendar).date_ns)
         for row in np.flatnonzero(absent).tolist():
@@ -68,32 +75,33 @@ def grid(key: BarKey, bars: Bars, meta: BarMeta) -> Iterator[Finding]:
 
 
 def _exchange(key: BarKey, bars: Bars, calendar: str) -> Iterator[Finding]:
-    days = sessions(calendar)
-    index = session_index(calendar, bars.ts)
-    outside = index < 0
-    for row in np.flatnonzero(outside).tolist():
-        ts = int(bars.ts[row])
-        date_ns = _local_date(ts)
+    days, spans = sessions(calendar), stretches(calendar)
+    outside = session_index(calendar, bars.ts) < 0
+    dates = local_dates(bars.ts[outside], zone_of(calendar)).tolist()
+    for ts, date_ns in zip(bars.ts[outside].tolist(), dates, strict=True):
         day = int(np.searchsorted(days.date_ns, date_ns))
         if day < len(days) and days.date_ns[day] == date_ns:
-            opened, closed = iso(int(days.open_ns[day])), iso(int(days.close_ns[day]))
-            yield finding(key, "outside-session", ts, f"the session of {calendar} was {opened} to {closed}")
+            yield finding(key, "outside-session", ts, f"the session of {calendar} was {_hours(days, day)}")
         else:
             yield finding(key, "no-session", ts, _no_session(calendar, date_ns))
-    since_open = bars.ts - days.open_ns[np.maximum(index, 0)]
+    held = np.maximum(np.searchsorted(spans.open_ns, bars.ts, side="right") - 1, 0)
+    since_open = bars.ts - days.open_ns[spans.session[held]]
     step = key.timeframe.step_ns
     if key.timeframe is Timeframe.DAILY:
         off, where = since_open != 0, "at the session's open"
     else:
-        off, where = (since_open % step != 0) & (bars.ts % step != 0), f"on the grid {_GRIDS['XNYS']}"
+        # After a break bars may be counted from its end.
+        resumed = (bars.ts - spans.open_ns[held]) % step != 0
+        off, where = (since_open % step != 0) & resumed & (bars.ts % step != 0), _CLOCK_OR_SESSION
     for row in np.flatnonzero(off & ~outside).tolist():
         yield finding(key, "off-grid", bars.ts[row], f"no {key.timeframe} bar opens then, {where}")
 
 
-def _local_date(ts_ns: int) -> int:
-    """Date at the exchange, whose evening is the next day by UTC; 00:00 UTC of it."""
-    moment = datetime.fromtimestamp(ts_ns // SECOND_NS, _NEW_YORK)
-    return from_iso(moment.date().isoformat())
+def _hours(days: Sessions, day: int) -> str:
+    opened, paused, resumed, closed = (
+        iso(int(values[day])) for values in (days.open_ns, days.pause_ns, days.resume_ns, days.close_ns)
+    )
+    return f"{opened} to {closed}" + (f" with a break from {paused} to {resumed}" if resumed != closed else "")
 
 
 def _no_session(calendar: str, ts_ns: int) -> str:
@@ -111,10 +119,9 @@ def gaps(key: BarKey, bars: Bars, meta: BarMeta, at_least: int) -> Iterator[Find
     filled = bars.ts
     if key.asset_class is AssetClass.EQUITY:
         # The first bar after an early close is no stand-in for the last one before it; and on the hour, the last bar
-        # opens in the slot before the last and closes with the session.
-        index = session_index(meta.calendar, bars.ts)
-        inside = index >= 0
-        closing = inside & (bars.known_at == sessions(meta.calendar).close_ns[index])
+        # opens in the slot before the last and closes with the session, or where its break begins.
+        inside = session_index(meta.calendar, bars.ts) >= 0
+        closing = inside & np.isin(bars.known_at, stretches(meta.calendar).close_ns)
         filled = np.concatenate((bars.ts[inside], bars.known_at[closing] - 1))
     slot = np.searchsorted(expected, filled, side="right") - 1
     there = (slot >= 0) & (filled < expected[np.maximum(slot, 0)] + key.timeframe.step_ns)

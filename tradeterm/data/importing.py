@@ -11,7 +11,7 @@ from tradeterm.data.counting import with_gaps
 from tradeterm.data.derive import derive, origin
 from tradeterm.data.intake import Intake, take_in
 from tradeterm.data.merging import Merged, merge_bars, merge_observations
-from tradeterm.data.provenance import MADE_UP, drop_made_up, refuse_foreign
+from tradeterm.data.provenance import MADE_UP, drop_made_up, refuse_foreign, refuse_other_calendar
 from tradeterm.data.quarantine import QuarantinedRow, quarantine
 from tradeterm.data.resample import source_closes
 from tradeterm.data.rules import DETAILS
@@ -95,7 +95,7 @@ def import_file(
         When the timeframe can't be imported, a macro series comes without its release schedule, the symbol is none,
         or the stamps are not those of bars of that timeframe in that zone.
     DataError
-        When the stored bars are adjusted in another way, or are another symbol's.
+        When the stored bars are adjusted in another way, keep other hours, or are another symbol's.
     """
     key = BarKey(asset_class, checked_symbol(symbol), timeframe)
     _refuse_timeframe(key, publication)
@@ -118,6 +118,7 @@ def import_file(
     )
     with store.locked(key):
         _refuse_other_adjustment(store, key, adjustment)
+        refuse_other_calendar(store, key, calendar)
         replaced = drop_made_up(store, key)
         merged = _stored(store, key, taken.bars, meta, now_ns, restated)
         derived = derive(store, key, merged.bars, meta) if timeframe.is_intraday_source else {}

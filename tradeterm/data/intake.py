@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tradeterm.core.errors import NotBars
+from tradeterm.core.exchanges import zone_of
 from tradeterm.core.market import AssetClass, Bars, Timeframe
 from tradeterm.core.time import DAY_NS
-from tradeterm.data.calendar import next_close_after, sessions
+from tradeterm.data.calendar import after_break, next_close_after, sessions
 from tradeterm.data.declared import refuse_other_dates, refuse_other_length, refuse_other_zone
 from tradeterm.data.resample import in_session, opens_of_closes, source_closes
 from tradeterm.data.rules import broken_rules
@@ -30,9 +31,8 @@ __all__ = ["Intake", "take_in"]
 
 _MISSING = {"", ".", "nan", "null", "none", "n/a", "na"}
 _CELLS = ("open", "high", "low", "close", "volume")
-_NO_SESSION = BAD + 1
-# A daily stamp that is an instant means the date that the market's own clock shows then.
-_ZONES = {"XNYS": "America/New_York", "24/7": "UTC"}
+# In the place of an instant, as BAD is: a date without a session, and one before the calendar begins.
+_NO_SESSION, _BEFORE = BAD + 1, BAD + 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +113,7 @@ def take_in(
     sieve = _Sieve(table=table, rows=np.arange(len(table)), ts=stamps)
     sieve.reject("unparsable-stamp", sieve.ts == BAD)
     sieve.reject("no-session", sieve.ts == _NO_SESSION)
+    sieve.reject("before-calendar", sieve.ts == _BEFORE)
     sorted_here = bool((np.diff(sieve.ts) < 0).any())
     sieve.sort()
     intraday = key.timeframe.is_intraday_source
@@ -121,6 +122,8 @@ def take_in(
     sieve.reject("future-stamp", sieve.ts > now_ns)
     left_out = 0
     if intraday and key.asset_class is AssetClass.EQUITY:
+        sieve.reject("before-calendar", sieve.ts < sessions(calendar).open_ns[0])
+        sieve.ts = after_break(calendar, sieve.ts, key.timeframe.step_ns)
         inside = in_session(calendar, sieve.ts)
         refuse_other_zone(path, sieve.ts, inside, calendar)
         left_out = sieve.keep(inside)
@@ -157,7 +160,8 @@ def _stamped(
             )
     if key.timeframe.is_intraday_source:
         return instants_of(stamps, zone)
-    dates = dates_of(stamps, _ZONES[calendar])
+    # A daily stamp that is an instant means the date that the market's own clock shows then.
+    dates = dates_of(stamps, zone_of(calendar))
     there = dates != BAD
     found = dates.copy()
     if key.timeframe is Timeframe.MONTHLY:
@@ -168,14 +172,16 @@ def _stamped(
         found[there] = _session_opens(calendar, dates[there])
     elif key.asset_class is AssetClass.CRYPTO and label == "close":
         found[there] = dates[there] - DAY_NS
-    refuse_other_dates(path, key, stamps.wall[there], found[there])
+    placed = found > _BEFORE
+    refuse_other_dates(path, key, stamps.wall[placed], found[placed])
     return found
 
 
 def _session_opens(calendar: str, dates: IntArray) -> IntArray:
     days = sessions(calendar)
     position = np.minimum(np.searchsorted(days.date_ns, dates), len(days) - 1)
-    found: IntArray = np.where(days.date_ns[position] == dates, days.open_ns[position], _NO_SESSION)
+    absent = np.where(dates < days.date_ns[0], _BEFORE, _NO_SESSION)
+    found: IntArray = np.where(days.date_ns[position] == dates, days.open_ns[position], absent)
     return found
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tradeterm.core.market import Timeframe
 from tradeterm.core.time import H4_NS, HOUR_NS
-from tradeterm.data.calendar import expected_opens, next_close_after, sessions
+from tradeterm.data.calendar import bar_ends, expected_opens, sessions
 
 if TYPE_CHECKING:
     from tradeterm.core.types import IntArray
@@ -35,7 +35,7 @@ def expected_closes(calendar: str, start_ns: int, end_ns: int, step_ns: int) -> 
         closes = sessions(calendar).close_ns
     else:
         opens = expected_opens(calendar, start_ns - step_ns, end_ns, step_ns)
-        closes = np.minimum(opens + step_ns, next_close_after(calendar, opens)) if len(opens) else opens
+        closes = bar_ends(calendar, opens, step_ns)
     found: IntArray = closes[(closes > start_ns) & (closes <= end_ns)]
     return found
 

@@ -10,6 +10,7 @@ import numpy as np
 from tradeterm.core.errors import DataError
 from tradeterm.core.market import AssetClass, Bars, Timeframe
 from tradeterm.core.time import from_iso, iso
+from tradeterm.data.calendar import same_sessions
 from tradeterm.data.derive import origin
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ __all__ = [
     "pieces_of",
     "refuse_foreign",
     "refuse_mixing",
+    "refuse_other_calendar",
+    "refuse_other_hours",
     "taken_from",
 ]
 
@@ -71,6 +74,27 @@ def refuse_foreign(store: BarStore, key: BarKey) -> None:
         other = replace(key, timeframe=timeframe)
         if store.exists(other) and (owner := store.meta(other).symbol) != key.symbol:
             raise DataError(f"{key.symbol}: {store.path(other)} holds the bars of {owner}; did you mean '{owner}'?")
+
+
+def refuse_other_calendar(store: BarStore, key: BarKey, calendar: str) -> None:
+    """Refuse to add to bars that were placed by the sessions of another calendar.
+
+    Raises
+    ------
+    DataError
+        Naming the file and both calendars. Made-up bars are no hindrance to real ones, which replace them.
+    """
+    if store.exists(key) and not is_made_up(store, key):
+        refuse_other_hours(store, key, store.meta(key), calendar)
+
+
+def refuse_other_hours(store: BarStore, key: BarKey, meta: BarMeta, calendar: str) -> None:
+    """Refuse stored bars that were placed by the sessions of another calendar than the one that is asked for."""
+    if not same_sessions(meta.calendar, calendar):
+        raise DataError(
+            f"{key}: stored bars keep the hours of {meta.calendar}, {calendar} was asked for; "
+            f"move {store.path(key)} away and bring the bars in again, or set calendar: {meta.calendar}"
+        )
 
 
 def refuse_mixing(store: BarStore, key: BarKey, allowed: Collection[str]) -> None:

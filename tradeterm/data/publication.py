@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tradeterm.core.errors import DataError
+from tradeterm.core.exchanges import NEW_YORK
 from tradeterm.core.time import DAY_NS
 from tradeterm.data.calendar import local_instants, sessions
 
@@ -32,7 +33,7 @@ class PublicationRule:
     kind: Literal["next_business_day", "month_end_lag", "session_close"]
     lag_days: int = 0
     at: str = "08:30"
-    tz: str = "America/New_York"
+    tz: str = NEW_YORK
 
     @property
     def monthly(self) -> bool:

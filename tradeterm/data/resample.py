@@ -13,7 +13,7 @@ import numpy as np
 
 from tradeterm.core.market import Bars, FillBars
 from tradeterm.core.time import H4_NS
-from tradeterm.data.calendar import next_expected_close, sessions
+from tradeterm.data.calendar import bar_ends, next_expected_close, session_index, sessions
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
@@ -22,24 +22,19 @@ __all__ = ["complete_until", "in_session", "opens_of_closes", "resample_daily", 
 
 
 def in_session(calendar: str, opens: IntArray) -> BoolArray:
-    """Whether each bar opens inside a session; the others are extended hours."""
-    days = sessions(calendar)
-    index = np.searchsorted(days.open_ns, opens, side="right") - 1
-    inside: BoolArray = (index >= 0) & (opens < days.close_ns[np.maximum(index, 0)])
+    """Whether each bar opens while its exchange trades; the others are extended hours, or lie in a break."""
+    inside: BoolArray = session_index(calendar, opens) >= 0
     return inside
 
 
 def source_closes(calendar: str, opens: IntArray, step_ns: int) -> IntArray:
-    """Close of each source bar: its length after the open, cut at the session close and where the next bar opens.
+    """Close of each source bar: its length after the open, cut where trading ends and where the next bar opens.
 
-    opens : ascending, without repeats, all inside sessions
+    opens : ascending, without repeats, all while the exchange trades
     """
-    days = sessions(calendar)
-    index = np.searchsorted(days.close_ns, opens, side="right")
-    closes = np.minimum(opens + step_ns, days.close_ns[index])
+    closes = bar_ends(calendar, opens, step_ns)
     closes[:-1] = np.minimum(closes[:-1], opens[1:])
-    found: IntArray = closes.astype(np.int64)
-    return found
+    return closes
 
 
 def opens_of_closes(closes: IntArray, step_ns: int) -> IntArray:

@@ -22,6 +22,7 @@ DETAILS = {
     "future-stamp": "opens after the time of the import",
     "duplicate-stamp": "another row of the same time has more volume",
     "no-session": "the exchange had no session on that date",
+    "before-calendar": "before the first day for which the exchange's calendar is known to be right",
     "ohlc-consistency": "high is not the highest or low not the lowest of the bar",
     "non-positive-price": "a price at or below zero",
     "negative-volume": "volume below zero",

@@ -581,3 +581,13 @@ def test_the_client_is_imported_when_it_is_used_and_not_before():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("calendar", ["XLON", "XTSE", "24/7"])
+def test_an_equity_of_another_country_is_not_taken_for_a_us_one_of_its_name(bench: Bench, calendar: str) -> None:
+    abroad = Instrument(symbol="SPY", asset_class=AssetClass.EQUITY, calendar=calendar)
+    with pytest.raises(DataError, match=f"alpaca SPY: no equities of {calendar} here; it has those of XNYS and XNAS"):
+        build(bench).bars(abroad, Timeframe.H1, START, NOW)
+    with pytest.raises(DataError, match="no equities of"):
+        build(bench).actions(abroad, START, NOW)
+    assert bench.stub.asked() == []

@@ -571,3 +571,37 @@ def test_the_client_is_imported_when_it_is_used_and_not_before() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- exchanges outside New York
+
+
+@pytest.mark.parametrize(
+    ("calendar", "zone", "hours"),
+    [("XLON", "Europe/London", 9), ("XETR", "Europe/Berlin", 9), ("XTKS", "Asia/Tokyo", 6)],
+)
+def test_bars_of_another_exchange_are_placed_by_its_own_clock(stub: Stub, calendar: str, zone: str, hours: int) -> None:
+    # London and Berlin changed their clocks on 31 March 2024, New York three weeks before.
+    days = whole_days("2024-03-25", "2024-04-05", calendar=calendar)
+    history = History(rows=drifting(days, calendar=calendar), calendar=calendar, zone=zone)
+    YahooService({"ACME": history}).serve(stub)
+    acme = Instrument(symbol="ACME", asset_class=AssetClass.EQUITY, calendar=calendar)
+    for timeframe, count in ((DAILY, 1), (H1, hours)):
+        bars = asked(yahoo(stub, "2024-04-08T00:00Z"), acme, timeframe, "2024-03-25", "2024-04-06")
+        expected = history.rows["1h" if timeframe is H1 else "1d"]
+        assert len(bars) == len(expected) == count * len(days)
+        np.testing.assert_array_equal(bars.ts, [row[0] for row in expected])
+        np.testing.assert_allclose(bars.close, [row[4] for row in expected])
+
+
+def test_hours_on_the_clock_after_a_break_are_whole_hours_too(stub: Stub) -> None:
+    days = whole_days("2024-08-29", "2024-08-30", calendar="XTKS")
+    rows = drifting(days, calendar="XTKS")
+    # 12:30, 13:30 and 14:30 in Tokyo, stamped 12:00, 13:00 and 14:00.
+    rows["1h"] = [(row[0] - HOUR_NS // 2 if row[0] % HOUR_NS else row[0], *row[1:]) for row in rows["1h"]]
+    YahooService({"7203.T": History(rows=rows, calendar="XTKS", zone="Asia/Tokyo")}).serve(stub)
+    toyota = Instrument(symbol="7203.T", asset_class=AssetClass.EQUITY, calendar="XTKS")
+    bars = asked(yahoo(stub, "2024-08-31T00:00Z"), toyota, H1, "2024-08-30", "2024-08-31")
+    opens = [iso(int(ts))[11:16] for ts in bars.ts]
+    assert opens == ["00:00", "01:00", "02:00", "03:30", "04:00", "05:00"]
+    assert [iso(int(ts))[11:16] for ts in bars.known_at] == ["01:00", "02:00", "02:30", "04:00", "05:00", "06:00"]

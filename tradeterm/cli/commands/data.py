@@ -12,6 +12,7 @@ from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
 from tradeterm.cli.progress import progress_each
 from tradeterm.core.errors import StaleData, UsageError
+from tradeterm.core.exchanges import CALENDARS, checked_calendar
 from tradeterm.core.time import from_iso, iso
 
 if TYPE_CHECKING:
@@ -216,6 +217,15 @@ def import_(
     adjustment: Annotated[
         Literal["none", "split", "all"], typer.Option("--adjustment", help="What the prices are adjusted for.")
     ] = "none",
+    calendar: Annotated[
+        str | None,
+        typer.Option(
+            "--calendar",
+            metavar="NAME",
+            help=f"Whose hours it keeps: {', '.join(CALENDARS)}; nothing = as the universe says, New York's where it "
+            "says nothing.",
+        ),
+    ] = None,
 ) -> None:
     """Bring your own file into the store; bad rows are named and kept in quarantine, the rest goes in."""
     invocation = invocation_of(context)
@@ -227,7 +237,7 @@ def import_(
     from tradeterm.store.bars import BarStore
 
     entry = _entry(settings, checked_symbol(symbol, [item.symbol for item in settings.config.universe.instruments]))
-    kind, calendar = _listed(entry, symbol, asset_class)
+    kind, hours = _listed(entry, symbol, asset_class, calendar)
     now_ns = time.time_ns()
     log = RestatementLog(settings.workspace.results, clock=time.time_ns)
     with invocation.logged("import"):
@@ -239,7 +249,7 @@ def import_(
             timeframe=Timeframe(timeframe),
             tz=tz,
             label=label,
-            calendar=calendar,
+            calendar=hours,
             now_ns=now_ns,
             adjustment=adjustment,
             publication=publication_rules(settings.config).get(symbol),
@@ -290,11 +300,20 @@ def _entry(settings: Settings, symbol: str) -> InstrumentEntry | None:
     return entry
 
 
-def _listed(entry: InstrumentEntry | None, symbol: str, asset_class: str | None) -> tuple[str, str]:
+def _listed(
+    entry: InstrumentEntry | None, symbol: str, asset_class: str | None, calendar: str | None
+) -> tuple[str, str]:
     """Asset class and calendar: as asked, else as the universe lists the symbol."""
+    asked = checked_calendar(calendar) if calendar is not None else None
     kind = asset_class or (entry.asset_class if entry is not None else None)
     if kind is None:
         raise UsageError(f"{symbol} is not in universe.instruments; say what it is with --asset-class")
+    own = "24/7" if kind == "crypto" else "XNYS"
     if entry is not None and entry.asset_class == kind:
-        return kind, entry.calendar
-    return kind, "24/7" if kind == "crypto" else "XNYS"
+        own = entry.calendar
+    if asked is not None and asked != own and (entry is not None or kind == "crypto"):
+        raise UsageError(
+            f"{symbol}: {kind} on the calendar {own}, --calendar says {asked}; leave it out, or change calendar in "
+            "universe.instruments; nothing was changed"
+        )
+    return kind, asked or own

@@ -17,7 +17,7 @@ import numpy as np
 from tradeterm.core.errors import DataError, UnknownSymbol
 from tradeterm.core.market import AssetClass, Bars, Timeframe
 from tradeterm.core.time import DAY_NS, MINUTE_NS, from_ns
-from tradeterm.data.calendar import sessions
+from tradeterm.data.calendar import same_sessions, sessions
 from tradeterm.data.resample import resample_daily
 from tradeterm.data.sources.alpaca_line import AlpacaLine, load_client
 from tradeterm.data.sources.alpaca_rows import Columns, bar_columns, corporate_actions
@@ -94,7 +94,8 @@ class Alpaca:
         Raises
         ------
         DataError
-            For macro series, and timeframes that are none of 1m, 5m, 15m, 30m, 1h, daily.
+            For macro series, equities of other exchanges than New York's, and timeframes that are none of 1m, 5m, 15m,
+            30m, 1h, daily.
         SourceError
             When the service refuses, fails, or answers what can't be true.
         """
@@ -103,6 +104,7 @@ class Alpaca:
                 f"{NAME} {instrument.symbol}: no {timeframe} bars of {instrument.asset_class} here; "
                 f"it has {', '.join(_TIMEFRAMES)} of equity and crypto"
             )
+        _refuse_abroad(instrument)
         start = max(start_ns, _FIRST_NS)
         equity = instrument.asset_class is AssetClass.EQUITY
         end = min(end_ns, self._now_ns() - (_DELAY_NS.get(self._feed, 0) if equity else 0))
@@ -125,6 +127,7 @@ class Alpaca:
         """
         if instrument.asset_class is not AssetClass.EQUITY:
             return no_actions()
+        _refuse_abroad(instrument)
         asked = {
             "symbols": self._theirs(instrument),
             "types": _ACTIONS,
@@ -191,6 +194,14 @@ class Alpaca:
             close=rows.close,
             volume=rows.volume,
             may_be_empty=True,
+        )
+
+
+def _refuse_abroad(instrument: Instrument) -> None:
+    """Refuse the equity of another country: the service would take its name for that of a US one."""
+    if instrument.asset_class is AssetClass.EQUITY and not same_sessions(instrument.calendar, "XNYS"):
+        raise DataError(
+            f"{NAME} {instrument.symbol}: no equities of {instrument.calendar} here; it has those of XNYS and XNAS"
         )
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradeterm.core.errors import BadAnswer, DataError
+from tradeterm.core.exchanges import zone_of
 from tradeterm.core.market import Actions, AssetClass, Bars, Timeframe
-from tradeterm.core.time import DAY_NS, iso
-from tradeterm.data.calendar import local_instants, sessions
+from tradeterm.core.time import iso
+from tradeterm.data.calendar import after_break, local_dates, sessions
 from tradeterm.data.resample import in_session, source_closes
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def checked_bars(
 ) -> Bars:
     """Bars of raw columns in any order, without what is unfinished or wasn't asked for.
 
-    Rows outside the sessions of the instrument's calendar are left out: extended hours, holidays. So are rows before
+    Rows outside the sessions of the instrument's calendar are left out: extended hours, holidays; one that opens in
+    a break and reaches beyond it opens where that ends. So are rows before
     ``start_ns``, rows known after ``end_ns`` (the unfinished last bar), and exact repeats. ``known_at`` is the close
     of the bar: of intraday ones by ``source_closes``; a daily bar takes the session of its local date, ``ts`` = its
     open, ``known_at`` = its close (24/7: the UTC day).
@@ -216,23 +218,17 @@ def _placed(
 ) -> tuple[IntArray, IntArray, BoolArray]:
     """Stamps by the calendar, when each is known (intraday: not yet said), and which rows lie in a session."""
     if timeframe.is_intraday_source:
+        stamps = after_break(instrument.calendar, stamps, timeframe.step_ns)
         kept = in_session(instrument.calendar, stamps)
         return stamps[kept], stamps[kept], kept
     days = sessions(instrument.calendar)
-    dates = stamps // DAY_NS * DAY_NS if instrument.calendar == "24/7" else _local_dates(stamps, "America/New_York")
+    dates = local_dates(stamps, zone_of(instrument.calendar))
     index = np.minimum(np.searchsorted(days.date_ns, dates), len(days) - 1)
     kept = days.date_ns[index] == dates
     index = index[kept]
     if rule is not None:
         return days.date_ns[index], rule.known_at(days.date_ns[index]), kept
     return days.open_ns[index], days.close_ns[index], kept
-
-
-def _local_dates(stamps: IntArray, zone: str) -> IntArray:
-    """00:00 UTC of the local date of each instant; the zone is behind UTC by less than a day."""
-    utc = stamps // DAY_NS * DAY_NS
-    dates: IntArray = np.where(stamps >= local_instants(utc, 0, zone), utc, utc - DAY_NS)
-    return dates
 
 
 def _one_of_each(

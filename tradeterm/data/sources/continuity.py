@@ -8,7 +8,7 @@ import numpy as np
 
 from tradeterm.core.errors import BadAnswer
 from tradeterm.core.time import DAY_NS, MINUTE_NS, iso
-from tradeterm.data.calendar import expected_opens, sessions
+from tradeterm.data.calendar import bar_ends, expected_opens
 
 if TYPE_CHECKING:
     from tradeterm.core.market import Instrument, Timeframe
@@ -25,9 +25,7 @@ def missing_bars(calendar: str, timeframe: Timeframe, from_ns: int, until_ns: in
     """Count the bars that open at or after ``from_ns`` and close by ``until_ns``, looking back two weeks at most."""
     step = timeframe.step_ns
     opens = expected_opens(calendar, max(from_ns, until_ns - _LOOK_NS), until_ns, step)
-    days = sessions(calendar)
-    closes = np.minimum(opens + step, days.close_ns[np.searchsorted(days.close_ns, opens, side="right")])
-    return int(np.count_nonzero(closes <= until_ns))
+    return int(np.count_nonzero(bar_ends(calendar, opens, step) <= until_ns))
 
 
 def refuse_hole(source: str, instrument: Instrument, timeframe: Timeframe, from_ns: int, until_ns: int) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from tradeterm.core.errors import DataError, nearest
 from tradeterm.core.market import Bars, Timeframe
 from tradeterm.core.time import DAY_NS, HOUR_NS, from_iso
+from tradeterm.data.calendar import same_sessions
 from tradeterm.data.resample import resample_daily, source_closes
 from tradeterm.data.sources.answers import no_actions
 from tradeterm.data.sources.sample_macro import SERIES, macro_series
@@ -90,7 +91,7 @@ class SampleMarket:
         Raises
         ------
         DataError
-            When the market has no such symbol, or not in that timeframe.
+            When the market has no such symbol, or not in that timeframe or those hours.
         """
         if end_ns > _END_NS:
             raise DataError("sample market: made up to 2035-12-01; give an earlier date")
@@ -99,7 +100,7 @@ class SampleMarket:
         if symbol in SERIES:
             whole = macro_series(symbol, timeframe, self._equities(end_ns), self.publication, end_ns)
         else:
-            whole = self._traded(symbol, timeframe, end_ns)
+            whole = self._traded(instrument, timeframe, end_ns)
         first = int(np.searchsorted(whole.ts, start_ns, side="left"))
         return _rows(whole, first, int(np.searchsorted(whole.known_at, end_ns, side="right")))
 
@@ -107,7 +108,8 @@ class SampleMarket:
         """Return no corporate actions: the market is made without any."""
         return no_actions()
 
-    def _traded(self, symbol: str, timeframe: Timeframe, end_ns: int) -> Bars:
+    def _traded(self, instrument: Instrument, timeframe: Timeframe, end_ns: int) -> Bars:
+        symbol = instrument.symbol
         if timeframe not in (Timeframe.H1, Timeframe.DAILY):
             raise DataError(f"sample market: no {timeframe} bars of {symbol}; it has 1h and daily ones")
         if symbol in _EQUITIES:
@@ -118,6 +120,8 @@ class SampleMarket:
             near = nearest(symbol, SYMBOLS)
             hint = f"did you mean '{near}'?" if near else f"it has {', '.join(SYMBOLS)}"
             raise DataError(f"sample market: no symbol '{symbol}'; {hint}")
+        if not same_sessions(instrument.calendar, calendar):
+            raise DataError(f"sample market: {symbol} keeps the hours of {calendar}, not of {instrument.calendar}")
         return hourly if timeframe is Timeframe.H1 else resample_daily(hourly, calendar, int(hourly.known_at[-1]))
 
     def _equities(self, end_ns: int) -> EquityPath:

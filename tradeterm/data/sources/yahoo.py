@@ -15,7 +15,7 @@ import numpy as np
 from tradeterm.core.errors import BadAnswer, DataError, SourceError
 from tradeterm.core.market import Actions, AssetClass, Bars, Timeframe
 from tradeterm.core.time import DAY_NS, HOUR_NS, MINUTE_NS, iso, iso_date
-from tradeterm.data.calendar import expected_opens, sessions
+from tradeterm.data.calendar import after_break, expected_opens, sessions, stretches
 from tradeterm.data.publication import PublicationRule
 from tradeterm.data.resample import in_session, source_closes
 from tradeterm.data.sources.answers import checked_bars, no_actions, no_bars
@@ -282,9 +282,12 @@ def _refuse_unadjusted(instrument: Instrument, history: Rows, bars: Bars, splits
 
 def _aligned(instrument: Instrument, rows: Rows) -> Rows:
     """Rows without the latest quote, which may come as a row of its own time behind the bar that is being made."""
-    opens = sessions(instrument.calendar).open_ns
-    session = np.maximum(np.searchsorted(opens, rows.ts, side="right") - 1, 0)
-    stray = in_session(instrument.calendar, rows.ts) & ((rows.ts - opens[session]) % HOUR_NS != 0)
+    days, spans = sessions(instrument.calendar), stretches(instrument.calendar)
+    ts = after_break(instrument.calendar, rows.ts, HOUR_NS)
+    held = np.maximum(np.searchsorted(spans.open_ns, ts, side="right") - 1, 0)
+    # After a break hours may be counted from either.
+    since = [ts - spans.open_ns[held], ts - days.open_ns[spans.session[held]]]
+    stray = in_session(instrument.calendar, ts) & np.all([age % HOUR_NS != 0 for age in since], axis=0)
     if stray[:-1].any():
         when = iso(int(rows.ts[np.argmax(stray)]))
         raise BadAnswer(NAME, instrument.symbol, f"a bar of {when}, which is no whole hour after the session's open")

@@ -29,6 +29,7 @@ from tradeterm.core.errors import (
     SourceRefused,
     StoreUnwritable,
 )
+from tradeterm.core.exchanges import zone_of
 from tradeterm.core.time import DAY_NS, from_ns
 from tradeterm.data.sources.session import one_line
 from tradeterm.data.sources.wire import retry_after, status_error
@@ -47,7 +48,6 @@ _COLUMNS = {"open": "Open", "high": "High", "low": "Low", "close": "Close", "vol
 _SHAPE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 # A body shorter than its announced length, as curl and requests call it.
 _CUT = ("IncompleteRead", "ChunkedEncodingError")
-_ZONES = {"XNYS": "America/New_York", "24/7": "UTC"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ class YahooClient:
             data = library.data.YfData(session=self._session)
             data.cache_get.cache_clear()
             try:
-                return self._rows(library, ticker, interval, start_ns, end_ns, _ZONES[calendar])
+                return self._rows(library, ticker, interval, start_ns, end_ns, zone_of(calendar))
             except SourceError:
                 _forget_cookies(library, data, self._session)
                 raise
