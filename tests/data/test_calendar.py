@@ -26,39 +26,6 @@ def _ns(*texts: str) -> np.ndarray:
     return np.array([from_iso(text) for text in texts], dtype=np.int64)
 
 
-def _session(day: str) -> tuple[str, str] | None:
-    days = sessions("XNYS")
-    found = np.flatnonzero(days.date_ns == from_iso(day))
-    return (iso(int(days.open_ns[found[0]])), iso(int(days.close_ns[found[0]]))) if len(found) else None
-
-
-@pytest.mark.parametrize(
-    ("day", "hours"),
-    [
-        ("2024-03-08", ("2024-03-08T14:30:00Z", "2024-03-08T21:00:00Z")),
-        ("2024-03-11", ("2024-03-11T13:30:00Z", "2024-03-11T20:00:00Z")),
-        ("2024-11-01", ("2024-11-01T13:30:00Z", "2024-11-01T20:00:00Z")),
-        ("2024-11-04", ("2024-11-04T14:30:00Z", "2024-11-04T21:00:00Z")),
-        ("2024-07-03", ("2024-07-03T13:30:00Z", "2024-07-03T17:00:00Z")),
-        ("2024-11-29", ("2024-11-29T14:30:00Z", "2024-11-29T18:00:00Z")),
-        ("2024-12-24", ("2024-12-24T14:30:00Z", "2024-12-24T18:00:00Z")),
-        ("2024-07-04", None),
-        ("2025-01-09", None),
-        ("2012-10-29", None),
-        ("2001-09-11", None),
-        ("2024-03-09", None),
-    ],
-)
-def test_new_york_hours_of_days_that_are_known(day, hours):
-    assert _session(day) == hours
-
-
-@pytest.mark.parametrize(("year", "count"), [(2001, 248), (2012, 250), (2018, 251), (2024, 252), (2025, 250)])
-def test_sessions_per_year_are_those_of_the_exchange(year, count):
-    days = sessions("XNYS").date_ns
-    assert np.count_nonzero((days >= from_iso(f"{year}-01-01")) & (days < from_iso(f"{year + 1}-01-01"))) == count
-
-
 @pytest.mark.parametrize("calendar", CALENDARS)
 def test_sessions_and_their_stretches_are_in_order_and_never_overlap(calendar):
     days = sessions(calendar)

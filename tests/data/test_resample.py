@@ -1,20 +1,20 @@
-"""Hand-worked answers, and a second implementation in plain Python over drawn bars."""
+"""Hand-worked answers, and a second implementation in plain Python over drawn bars of every exchange."""
 
 from __future__ import annotations
 
-import json
-import math
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from golden_years import Session, golden_sessions
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import daily_rows, h4_rows
 
+from tradeterm.core.exchanges import CALENDARS
 from tradeterm.core.market import Bars
-from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, MINUTE_NS, from_iso
-from tradeterm.data.calendar import expected_opens, sessions
+from tradeterm.core.time import H4_NS, HOUR_NS, MINUTE_NS, from_iso
 from tradeterm.data.resample import (
     complete_until,
     in_session,
@@ -24,179 +24,126 @@ from tradeterm.data.resample import (
     source_closes,
 )
 
-_GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """Source bars in plain Python: open of each, then open, high, low, close, volume."""
+
+    calendar: str
+    step: int
+    sessions: tuple[Session, ...]
+    rows: dict[int, tuple[float, ...]]
+    until: int
+
+    @property
+    def closes(self) -> dict[int, int]:
+        """When each bar closes: its length later, at the latest where trading ends or the next bar opens."""
+        found = {}
+        opens = list(self.rows)
+        for place, opened in enumerate(opens):
+            ends = [last for item in self.sessions for first, last in item.stretches if first <= opened < last]
+            following = opens[place + 1 : place + 2]
+            found[opened] = min(opened + self.step, *ends, *following)
+        return found
+
+    @property
+    def bars(self) -> Bars:
+        """The same as the program has them."""
+        ts = np.array(list(self.rows), dtype=np.int64)
+        prices = np.array(list(self.rows.values()), dtype=np.float64).reshape(len(ts), 5)
+        names = ("open", "high", "low", "close", "volume")
+        cells = {name: prices[:, place] for place, name in enumerate(names)}
+        return Bars(ts=ts, known_at=source_closes(self.calendar, ts, self.step), **cells)
 
 
-def _bars(rows: list[list[Any]], calendar: str, step_ns: int) -> Bars:
-    ts = np.array([from_iso(row[0]) for row in rows], dtype=np.int64)
-    prices = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), 5)
-    return Bars(
-        ts=ts,
-        known_at=source_closes(calendar, ts, step_ns),
-        open=prices[:, 0],
-        high=prices[:, 1],
-        low=prices[:, 2],
-        close=prices[:, 3],
-        volume=prices[:, 4],
-    )
+@st.composite
+def markets(draw: st.DrawFn) -> Drawn:
+    """A few sessions of any exchange, of any year that there is an answer file of, with holes."""
+    calendar = draw(st.sampled_from(CALENDARS))
+    step = draw(st.sampled_from([1, 5, 15, 30, 60])) * MINUTE_NS
+    year = draw(st.sampled_from(sorted(golden_sessions(calendar))))
+    every = golden_sessions(calendar)[year]
+    first = draw(st.integers(0, len(every) - 1))
+    held = every[first : first + draw(st.integers(1, 2 if step == MINUTE_NS else 6))]
+    # Bars are counted from where trading begins, or from half a bar later: on the clock where it begins at :30.
+    shift = draw(st.sampled_from([0, 0, step // 2]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    kept = draw(st.sampled_from([0.05, 0.6, 1.0]))
+    rows = {}
+    for opened in (at for item in held for start, end in item.stretches for at in range(start + shift, end, step)):
+        if rng.random() < kept:
+            body = np.round(rng.uniform(10, 20, 2), 2)
+            wicks = np.round(rng.random(2), 2)
+            high, low = max(body) + wicks[0], min(body) - wicks[1]
+            rows[opened] = tuple(map(float, (body[0], high, low, body[1], rng.integers(0, 1000))))
+    until = held[0].open_ns + draw(st.integers(0, 200)) * HOUR_NS
+    return Drawn(calendar=calendar, step=step, sessions=held, rows=rows, until=until)
 
 
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _h4_rows(bars: Bars) -> list[list[Any]]:
-    assert bars.fill is not None
-    assert bars.straddles is not None
-    fill = bars.fill
-    return [
-        [
-            int(bars.ts[row]),
-            int(bars.known_at[row]),
-            *(_plain(float(getattr(bars, name)[row])) for name in ("open", "high", "low", "close", "volume")),
-            int(bars.straddles[row]),
-            int(fill.at[row]) if fill.at[row] >= 0 else None,
-            *(_plain(float(getattr(fill, name)[row])) for name in ("open", "high", "low", "volume")),
-        ]
-        for row in range(len(bars))
-    ]
-
-
-def _daily_rows(bars: Bars) -> list[list[Any]]:
-    return [
-        [
-            int(bars.ts[row]),
-            int(bars.known_at[row]),
-            *(float(getattr(bars, name)[row]) for name in ("open", "high", "low", "close", "volume")),
-        ]
-        for row in range(len(bars))
-    ]
-
-
-def _in_ns(row: list[Any]) -> list[Any]:
-    return [from_iso(cell) if isinstance(cell, str) else cell for cell in row]
-
-
-@pytest.mark.parametrize("path", _GOLDEN, ids=lambda path: path.stem)
-def test_bars_of_known_days_match_answers_worked_out_by_hand(path):
-    case = json.loads(path.read_text())
-    step = case["step_minutes"] * MINUTE_NS
-    source = _bars(case["bars"], case["calendar"], step)
-    until = from_iso(case["until"]) if "until" in case else complete_until(case["calendar"], source, step)
-    assert _h4_rows(resample_h4(source, until)) == [_in_ns(row) for row in case["h4"]]
-    assert _daily_rows(resample_daily(source, case["calendar"], until)) == [_in_ns(row) for row in case["daily"]]
-
-
-def _drawn(calendar: str, step_ns: int, start_day: int, days: int, seed: int, kept: float) -> Bars:
-    start = from_iso("2023-10-20") + start_day * DAY_NS
-    every = expected_opens(calendar, start, start + days * DAY_NS, step_ns)
-    rng = np.random.default_rng(seed)
-    ts = every[rng.random(len(every)) < kept]
-    body = np.round(rng.uniform(10, 20, (2, len(ts))), 2)
-    return Bars(
-        ts=ts,
-        known_at=source_closes(calendar, ts, step_ns),
-        open=body[0],
-        close=body[1],
-        high=body.max(axis=0) + np.round(rng.random(len(ts)), 2),
-        low=body.min(axis=0) - np.round(rng.random(len(ts)), 2),
-        volume=rng.integers(0, 1000, len(ts)).astype(np.float64),
-    )
-
-
-def _reference_h4(source: Bars, until: int) -> list[list[Any]]:
+def _reference_h4(drawn: Drawn) -> list[list[Any]]:
     """One loop over bars, one over intervals; nothing shared with the code under test."""
+    closes = drawn.closes
     known: dict[int, list[int]] = {}
     opened: dict[int, list[int]] = {}
-    for row in range(len(source)):
-        start, close = int(source.ts[row]), int(source.known_at[row])
-        g = start - start % H4_NS
-        opened.setdefault(g, []).append(row)
+    for ts, close in closes.items():
+        g = ts - ts % H4_NS
+        opened.setdefault(g, []).append(ts)
         while not g < close <= g + H4_NS:
             g += H4_NS
-        known.setdefault(g, []).append(row)
+        known.setdefault(g, []).append(ts)
     found = []
     for g in sorted(known.keys() | opened.keys()):
-        if g + H4_NS > until:
+        if g + H4_NS > drawn.until:
             continue
-        rows, fills = known.get(g, []), opened.get(g, [])
-        whole = [row for row in fills if source.known_at[row] <= g + H4_NS]
+        bars, fills = known.get(g, []), opened.get(g, [])
+        whole = [ts for ts in fills if closes[ts] <= g + H4_NS]
         lead = fills[:1] if fills and fills[0] not in whole else []
-        highs = [float(source.high[row]) for row in whole] + [float(source.open[row]) for row in lead]
-        lows = [float(source.low[row]) for row in whole] + [float(source.open[row]) for row in lead]
-        crossing = any(source.ts[row] < g for row in rows) or any(source.known_at[row] > g + H4_NS for row in fills)
+        highs = [drawn.rows[ts][1] for ts in whole] + [drawn.rows[ts][0] for ts in lead]
+        lows = [drawn.rows[ts][2] for ts in whole] + [drawn.rows[ts][0] for ts in lead]
+        crossing = any(ts < g for ts in bars) or any(closes[ts] > g + H4_NS for ts in fills)
         found.append(
             [
                 g,
-                int(source.known_at[rows[-1]]) if rows else g + H4_NS,
-                float(source.open[rows[0]]) if rows else None,
-                max(float(source.high[row]) for row in rows) if rows else None,
-                min(float(source.low[row]) for row in rows) if rows else None,
-                float(source.close[rows[-1]]) if rows else None,
-                sum(float(source.volume[row]) for row in rows) if rows else None,
+                closes[bars[-1]] if bars else g + H4_NS,
+                *(_together(drawn, bars) if bars else [None] * 5),
                 int(crossing),
-                int(source.ts[fills[0]]) if fills else None,
-                float(source.open[fills[0]]) if fills else None,
+                fills[0] if fills else None,
+                drawn.rows[fills[0]][0] if fills else None,
                 max(highs) if fills else None,
                 min(lows) if fills else None,
-                sum(float(source.volume[row]) for row in whole) if fills else 0.0,
+                sum(drawn.rows[ts][4] for ts in whole) if fills else 0.0,
             ]
         )
     return found
 
 
-def _reference_daily(source: Bars, calendar: str, until: int) -> list[list[Any]]:
-    days = sessions(calendar)
-    near = slice(*np.searchsorted(days.open_ns, [from_iso("2023-10-18"), from_iso("2025-01-10")]).tolist())
+def _together(drawn: Drawn, bars: list[int]) -> list[float]:
+    rows = [drawn.rows[ts] for ts in bars]
+    return [rows[0][0], max(row[1] for row in rows), min(row[2] for row in rows), rows[-1][3], sum(r[4] for r in rows)]
+
+
+def _reference_daily(drawn: Drawn) -> list[list[Any]]:
     found = []
-    for start, close in zip(days.open_ns[near].tolist(), days.close_ns[near].tolist(), strict=True):
-        rows = [row for row in range(len(source)) if start <= source.ts[row] < close] if close <= until else []
-        if rows:
-            found.append(
-                [
-                    start,
-                    close,
-                    float(source.open[rows[0]]),
-                    max(float(source.high[row]) for row in rows),
-                    min(float(source.low[row]) for row in rows),
-                    float(source.close[rows[-1]]),
-                    sum(float(source.volume[row]) for row in rows),
-                ]
-            )
+    for item in drawn.sessions:
+        bars = [ts for ts in drawn.rows if item.open_ns <= ts < item.close_ns]
+        if bars and item.close_ns <= drawn.until:
+            found.append([item.open_ns, item.close_ns, *_together(drawn, bars)])
     return found
 
 
-_CASES = given(
-    calendar=st.sampled_from(["XNYS", "24/7"]),
-    minutes=st.sampled_from([15, 30, 60]),
-    start_day=st.integers(0, 420),
-    days=st.integers(1, 6),
-    seed=st.integers(0, 2**32),
-    kept=st.sampled_from([0.1, 0.6, 1.0]),
-    cut=st.integers(0, 200),
-)
+@given(markets())
+def test_h4_bars_equal_those_of_a_plain_loop(drawn: Drawn) -> None:
+    assert h4_rows(resample_h4(drawn.bars, drawn.until)) == _reference_h4(drawn)
 
 
-@_CASES
-def test_h4_bars_equal_those_of_a_plain_loop(calendar, minutes, start_day, days, seed, kept, cut):
-    source = _drawn(calendar, minutes * MINUTE_NS, start_day, days, seed, kept)
-    until = from_iso("2023-10-20") + start_day * DAY_NS + cut * HOUR_NS
-    assert _h4_rows(resample_h4(source, until)) == _reference_h4(source, until)
+@given(markets())
+def test_daily_bars_equal_those_of_a_plain_loop(drawn: Drawn) -> None:
+    assert daily_rows(resample_daily(drawn.bars, drawn.calendar, drawn.until)) == _reference_daily(drawn)
 
 
-@_CASES
-def test_daily_bars_equal_those_of_a_plain_loop(calendar, minutes, start_day, days, seed, kept, cut):
-    source = _drawn(calendar, minutes * MINUTE_NS, start_day, days, seed, kept)
-    until = from_iso("2023-10-20") + start_day * DAY_NS + cut * HOUR_NS
-    assert _daily_rows(resample_daily(source, calendar, until)) == _reference_daily(source, calendar, until)
-
-
-@_CASES
-def test_no_row_is_known_before_its_last_bar_closes_nor_changed_by_later_bars(
-    calendar, minutes, start_day, days, seed, kept, cut
-):
-    source = _drawn(calendar, minutes * MINUTE_NS, start_day, days, seed, kept)
-    until = from_iso("2023-10-20") + start_day * DAY_NS + cut * HOUR_NS
+@given(markets())
+def test_no_row_is_known_before_its_last_bar_closes_nor_changed_by_later_bars(drawn: Drawn) -> None:
+    source, until = drawn.bars, drawn.until
     closed = source.known_at <= until
     early = Bars(**{name: getattr(source, name)[closed] for name in _COLUMNS})
     one, other = resample_h4(early, until), resample_h4(source, until)
@@ -209,8 +156,15 @@ def test_no_row_is_known_before_its_last_bar_closes_nor_changed_by_later_bars(
 _COLUMNS = ("ts", "open", "high", "low", "close", "volume", "known_at")
 
 
+def _bars(calendar: str, *opens: str) -> Bars:
+    ts = _ns(*opens)
+    ones = np.ones(len(ts))
+    known_at = source_closes(calendar, ts, HOUR_NS)
+    return Bars(ts=ts, known_at=known_at, open=ones, high=ones, low=ones, close=ones, volume=ones)
+
+
 def test_no_bars_give_no_rows():
-    empty = _bars([], "XNYS", HOUR_NS)
+    empty = _bars("XNYS")
     assert complete_until("XNYS", empty, HOUR_NS) == 0
     assert len(resample_h4(empty, from_iso("2024-01-01"))) == 0
     assert len(resample_daily(empty, "XNYS", from_iso("2024-01-01"))) == 0
@@ -262,5 +216,5 @@ def test_close_labels_give_opens_that_never_overlap_the_bar_before():
     ],
 )
 def test_nothing_is_missing_until_the_next_bar_would_have_closed(calendar, last_open, complete):
-    source = _bars([[last_open, 1, 1, 1, 1, 1]], calendar, HOUR_NS)
+    source = _bars(calendar, last_open)
     assert complete_until(calendar, source, HOUR_NS) == from_iso(complete) - 1
