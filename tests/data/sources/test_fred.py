@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from golden_years import GOLDEN
 from pydantic import SecretStr
 from wire.case import QUICK
 from wire.cases.fred import CFNAI, CSV_PATH, JSON_PATH, KEY, NOW, RULES, observations, serve_json
@@ -69,6 +71,18 @@ def told(bars: Bars) -> list[tuple[str, str, float]]:
 def as_of(bars: Bars, instant: str) -> dict[str, float]:
     """What was known then: of each period the last row known at that time."""
     return {period: value for period, known, value in told(bars) if known <= instant}
+
+
+@pytest.mark.parametrize("path", sorted((GOLDEN / "publication").glob("vintages_*.json")), ids=lambda path: path.stem)
+def test_each_vintage_is_known_when_the_answer_file_says(stub: Stub, path: Path) -> None:
+    case = json.loads(path.read_text(encoding="utf-8"))
+    serve(stub, *((row[1], row[0], row[2]) for row in case["rows"]))
+    line = Line("fred", QUICK, sleep=lambda _: None)
+    rules = {"CFNAI": PublicationRule(**case["rule"])}
+    fred = Fred(SecretStr(KEY), rules, base_url=stub.url + JSON_PATH, line=line, now=lambda: from_iso("2025-06-01"))
+    bars = fred.bars(CFNAI, Timeframe.MONTHLY, 0, from_iso("2025-06-01"))
+    news = [(row[0], iso(from_iso(row[3])), float(row[2])) for row in case["rows"] if row[3] is not None]
+    assert told(bars) == news
 
 
 def test_what_was_known_then_is_what_was_published_until_then(stub: Stub) -> None:
