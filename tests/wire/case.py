@@ -21,8 +21,17 @@ if TYPE_CHECKING:
 COMPLETE, CHANGED = "complete", "changed"
 Outcome = type[SourceError] | str
 
-# A stalled body ends by read_s; waits between attempts are injected and take no time.
-QUICK = Patience(attempts=3, connect_s=0.2, read_s=0.2, total_s=60.0, breaker_failures=50, requests_per_minute=6000)
+# A stalled body ends by read_s, one that drips by answer_s; waits between attempts are injected and take no time.
+QUICK = Patience(
+    attempts=3,
+    connect_s=0.2,
+    read_s=0.2,
+    answer_s=0.5,
+    largest_mb=1,
+    total_s=60.0,
+    breaker_failures=50,
+    requests_per_minute=6000,
+)
 
 EXPECTED: Mapping[Fault, Outcome] = {
     Fault.WRONG_KEY: SourceRefused,
@@ -37,6 +46,9 @@ EXPECTED: Mapping[Fault, Outcome] = {
     Fault.HTML: BadAnswer,
     Fault.OTHER_SHAPE: BadAnswer,
     Fault.STALLED: SourceDown,
+    Fault.DRIP: SourceDown,
+    Fault.DRIP_HEAD: SourceDown,
+    Fault.FLOOD: BadAnswer,
     Fault.RESET: SourceDown,
     Fault.PAGE_CUT: SourceDown,
     Fault.OUT_OF_ORDER: COMPLETE,

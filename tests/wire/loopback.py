@@ -39,6 +39,9 @@ class Fault(Enum):
     HTML = "html"
     OTHER_SHAPE = "other shape"
     STALLED = "stalled"  # the body never ends
+    DRIP = "drip"  # a byte of the body at a time, for ever
+    DRIP_HEAD = "drip of headers"  # a byte of them at a time, for ever
+    FLOOD = "flood"  # a body without an end, as fast as it is taken
     RESET = "reset"
     PAGE_CUT = "page cut"  # the first page comes, every further request is reset
     OUT_OF_ORDER = "out of order"
@@ -51,7 +54,10 @@ class Fault(Enum):
 SHAPED = frozenset(
     {Fault.NO_ROWS, Fault.OTHER_SHAPE, Fault.OUT_OF_ORDER, Fault.REPEATED, Fault.FUTURE, Fault.CHANGED_PAST}
 )
+_ENDLESS = frozenset({Fault.DRIP, Fault.DRIP_HEAD, Fault.FLOOD})
 RETRY_AFTER_S = 7
+# Between two bytes: far less than any limit of silence.
+DRIP_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +222,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
             return
         reply = stub.answer(request)
+        if request.fault in _ENDLESS:
+            self._endless(request.fault, reply)
+            return
         if request.fault in (Fault.TRUNCATED, Fault.STALLED):
             self._cut(reply, stall=request.fault is Fault.STALLED)
             return
@@ -241,6 +250,24 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(reply, len(body), body[: len(body) // 2])
         if stall:
             self.server.stub.ended.wait(30)
+
+    def _endless(self, fault: Fault, reply: Reply) -> None:
+        """Answer without an end; a client that hangs up makes the write fail, which ends it."""
+        self.close_connection = True
+        self.send_response(reply.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Connection", "close")
+        if fault is not Fault.DRIP_HEAD:
+            self.end_headers()
+        self.wfile.flush()
+        # Before its own words, so that what came is never an answer.
+        part = {Fault.DRIP: b" ", Fault.DRIP_HEAD: b"X", Fault.FLOOD: b" " * 65536}[fault]
+        if fault is Fault.DRIP_HEAD:
+            self.wfile.write(b"".join(self._headers_buffer) + b"X-Slow: ")
+            self._headers_buffer = []
+        while not self.server.stub.ended.wait(0 if fault is Fault.FLOOD else DRIP_S):
+            self.wfile.write(part)
+            self.wfile.flush()
 
     def _reset(self) -> None:
         # Linger 0: closing sends RST instead of FIN.

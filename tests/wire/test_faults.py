@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from tradeterm.data.sources import Source
 
 ALWAYS = 1_000
+# Answers that never end, whatever comes of them in the meantime: nothing but the limit of a whole answer ends them.
+DRIPS = (Fault.DRIP, Fault.DRIP_HEAD)
+LISTENING = replace(QUICK, read_s=1.0)
+SOON = replace(LISTENING, attempts=2, answer_s=0.3)
 
 
 def cases() -> list[Case]:
@@ -78,10 +83,17 @@ def test_a_lasting_fault_is_a_typed_error_or_no_fault_at_all(case: Case, fault: 
     bench.stub.fail_next(fault, ALWAYS, path=case.data_path)
     outcome = case.outcome(fault)
     if isinstance(outcome, type):
+        source = case.build(replace(bench, patience=SOON) if fault in DRIPS else bench)
+        began = time.monotonic()
         with pytest.raises(outcome) as caught:
-            asked(case, case.build(bench))
+            asked(case, source)
         assert type(caught.value) is outcome
         complain(case, caught.value)
+        if fault in DRIPS:
+            assert "no whole answer in time" in str(caught.value)
+            assert time.monotonic() - began < 10 * SOON.attempts * SOON.answer_s
+        if fault is Fault.FLOOD:
+            assert f"an answer of more than {QUICK.largest_mb} MB" in str(caught.value)
         return
     found = asked(case, case.build(bench))
     if outcome == COMPLETE:
@@ -99,7 +111,7 @@ def test_a_fault_that_passes_is_waited_for_and_a_refusal_is_not_repeated(
     case.serve(bench.stub)
     whole = asked(case, case.build(bench))
     outcome = case.outcome(fault)
-    source = case.build(bench)
+    source = case.build(replace(bench, patience=LISTENING) if fault in DRIPS else bench)
     before = len(bench.stub.asked(case.data_path))
     bench.stub.fail_next(fault, 1, path=case.data_path)
     if is_transient(outcome):

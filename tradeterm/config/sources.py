@@ -42,8 +42,12 @@ class SourcePatience(Section):
     """Longest time until a connection stands, seconds."""
     read_s: Face[Seconds]
     """Longest silence within an answer, seconds."""
+    answer_s: Face[Seconds]
+    """Longest time for one whole answer, from asking to its last byte, seconds; what drips for longer is no answer."""
+    largest_mb: Face[Some]
+    """Largest body of an answer, unpacked, 10^6 bytes; a larger one is refused."""
     total_s: Face[Seconds]
-    """No attempt begins later than this after the first, seconds."""
+    """No attempt begins later than this after the first, seconds; a question ends by answer_s after that."""
     breaker_failures: Face[Some]
     """Failed attempts in a row after which the service isn't asked for a while."""
     breaker_reset_s: Face[Seconds]

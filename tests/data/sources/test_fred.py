@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from tradeterm.core.time import DAY_NS, from_iso, iso
 from tradeterm.data.publication import PublicationRule
 from tradeterm.data.sources import Annotated
 from tradeterm.data.sources.fred import Fred
-from tradeterm.data.sources.wire import Line
+from tradeterm.data.sources.wire import Line, Patience
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,8 +43,8 @@ ALL_RULES = {
 }
 
 
-def keyed(stub: Stub, *, now_ns: int = NOW, **more: Any) -> Fred:
-    line = Line("fred", QUICK, sleep=lambda _: None)
+def keyed(stub: Stub, *, now_ns: int = NOW, patience: Patience = QUICK, **more: Any) -> Fred:
+    line = Line("fred", patience, sleep=lambda _: None)
     return Fred(SecretStr(KEY), ALL_RULES, base_url=stub.url + JSON_PATH, line=line, now=lambda: now_ns, **more)
 
 
@@ -291,13 +293,13 @@ def test_the_key_is_in_the_request_and_nowhere_else(
         stub.fail_next(fault, 99)
     seen = ""
     try:
-        keyed(stub).bars(CFNAI, Timeframe.MONTHLY, 0, NOW)
+        keyed(stub, patience=replace(QUICK, attempts=1)).bars(CFNAI, Timeframe.MONTHLY, 0, NOW)
     except DataError as failure:
         frames = traceback.TracebackException.from_exception(failure, capture_locals=True)
         seen = "".join(frames.format()) + repr(failure)
     assert stub.asked()[0].query["api_key"] == KEY
     # The client does log its URL: without this line the test would prove nothing.
-    assert JSON_PATH in caplog.text or fault in (Fault.RESET, Fault.STALLED)
+    assert JSON_PATH in caplog.text or fault in (Fault.RESET, Fault.STALLED, Fault.DRIP_HEAD)
     assert KEY not in caplog.text + seen
 
 
@@ -371,3 +373,10 @@ def test_columns_have_the_types_that_are_stored(stub: Stub) -> None:
     for name in ("open", "high", "low"):
         assert np.array_equal(getattr(bars, name), bars.close)
     assert np.isnan(bars.volume).all()
+
+
+def test_a_body_that_unpacks_without_measure_is_a_bad_answer(stub: Stub) -> None:
+    packed = gzip.compress(b" " * 20_000_000)
+    stub.route(JSON_PATH, lambda _: Reply(packed, headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(BadAnswer, match="fred CFNAI: an answer of more than 1 MB"):
+        keyed(stub, patience=replace(QUICK, answer_s=10.0)).bars(CFNAI, Timeframe.MONTHLY, 0, NOW)

@@ -394,7 +394,8 @@ def test_every_request_has_the_limits_of_patience_also_those_for_cookies(stub: S
     source = Yahoo(patience=QUICK, session=session, now_ns=lambda: from_iso("2024-06-08"))
     asked(source, AAPL, DAILY, "2024-06-03", "2024-06-08")
     assert len(noted) >= 3
-    assert set(noted.values()) == {(QUICK.connect_s, QUICK.read_s)}
+    # For connecting, and for all the rest of an answer.
+    assert set(noted.values()) == {(QUICK.connect_s, QUICK.answer_s - QUICK.connect_s)}
 
 
 def test_the_bar_that_is_being_made_is_never_returned(stub: Stub) -> None:

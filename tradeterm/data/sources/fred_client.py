@@ -14,6 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from tradeterm.core.errors import BadAnswer, SourceDown, SourceRefused, UnknownSymbol
+from tradeterm.data.sources.allowance import Allowance, limit_transport
 from tradeterm.data.sources.wire import retry_after, status_error
 
 if TYPE_CHECKING:
@@ -37,8 +38,11 @@ class FredClient:
     def __init__(self, url: str, key: SecretStr | None, line: Line, now: Callable[[], int]) -> None:
         self._url, self._key, self._line, self._now = url, key, line, now
         patience = line.patience
+        self._allowance = Allowance(patience)
+        transport = httpx.HTTPTransport(proxy=_proxy(url))
+        limit_transport(transport, self._allowance)
         self._client = httpx.Client(
-            transport=_Keyed(httpx.HTTPTransport(proxy=_proxy(url)), key),
+            transport=_Keyed(transport, key),
             timeout=httpx.Timeout(patience.read_s, connect=patience.connect_s),
             headers={"User-Agent": "tradeterm"},
         )
@@ -65,6 +69,7 @@ class FredClient:
         return found
 
     def _once(self, symbol: str, params: Mapping[str, str]) -> str:
+        self._allowance.begin()
         try:
             with self._client.stream("GET", self._url, params=params) as response:
                 body = self._body(symbol, response)
@@ -72,20 +77,23 @@ class FredClient:
                     raise self._refusal(symbol, response, body)
                 return body
         except httpx.TimeoutException as failure:
-            raise SourceDown(_SOURCE, symbol, f"no answer in time ({type(failure).__name__})") from None
+            raise SourceDown(_SOURCE, symbol, f"no whole answer in time ({type(failure).__name__})") from None
         except httpx.TransportError as failure:
             raise SourceDown(
                 _SOURCE, symbol, f"the connection broke ({_begin(self._without_key(str(failure)))})"
             ) from None
 
     def _body(self, symbol: str, response: httpx.Response) -> str:
+        found = self._allowance.gather()
         try:
-            response.read()
+            for part in response.iter_bytes():
+                if not found.add(part):
+                    raise BadAnswer(_SOURCE, symbol, found.excess)
         except httpx.RemoteProtocolError:
             raise BadAnswer(_SOURCE, symbol, "an answer that was cut short") from None
         except httpx.DecodingError:
             raise BadAnswer(_SOURCE, symbol, "an answer that can't be unpacked") from None
-        return self._without_key(response.text)
+        return self._without_key(found.body.decode(errors="replace"))
 
     def _refusal(self, symbol: str, response: httpx.Response, body: str) -> SourceError:
         said = _begin(_message(body))

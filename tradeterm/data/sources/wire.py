@@ -43,8 +43,10 @@ class Patience:
     attempts : most requests for one question
     first_wait_s, longest_wait_s : wait before the second attempt, doubled for each further one up to the longest;
         each is shortened by a random part of at most one half
-    connect_s, read_s : limits of one request
-    total_s : no attempt begins later than this after the first
+    connect_s, read_s : longest time until a connection stands, longest silence within an answer
+    answer_s : longest time for one whole answer, from asking to its last byte
+    largest_mb : largest body of an answer, unpacked, 10^6 bytes
+    total_s : no attempt begins later than this after the first, so that a question ends by ``answer_s`` after that
     breaker_failures, breaker_reset_s : after so many failed attempts in a row none is made for that long
     """
 
@@ -54,6 +56,8 @@ class Patience:
     longest_wait_s: float = 20.0
     connect_s: float = 5.0
     read_s: float = 15.0
+    answer_s: float = 60.0
+    largest_mb: int = 64
     total_s: float = 120.0
     breaker_failures: int = 5
     breaker_reset_s: float = 60.0

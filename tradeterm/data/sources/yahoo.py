@@ -62,7 +62,7 @@ class Yahoo:
     Parameters
     ----------
     session
-        Of curl_cffi or requests; None makes one that looks like a browser, as the service wants it.
+        Of curl_cffi; None makes one that looks like a browser, as the service wants it.
     symbols
         Yahoo's names where they aren't ours, over ``SYMBOLS``: {"BTC/USDT": "BTC-USD", "BRK.B": "BRK-B"}. Without an
         entry ``A/B`` is asked for as ``A-B``.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import importlib
 import json
+import math
 import shutil
 import tempfile
 import threading
@@ -31,10 +32,13 @@ from tradeterm.core.errors import (
 )
 from tradeterm.core.exchanges import zone_of
 from tradeterm.core.time import DAY_NS, from_ns
+from tradeterm.data.sources.allowance import Gathered
 from tradeterm.data.sources.session import one_line
 from tradeterm.data.sources.wire import retry_after, status_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tradeterm.core.types import FloatArray, IntArray
     from tradeterm.data.sources.wire import Patience
 
@@ -87,7 +91,7 @@ class YahooClient:
     """Asks for charts, one at a time in the whole process; every request ends in time."""
 
     def __init__(self, patience: Patience, session: Any = None) -> None:
-        self._limits = (patience.connect_s, patience.read_s)
+        self._patience = patience
         self._given = session
         self._session: Any = None
         self._symbol = ""
@@ -144,9 +148,20 @@ class YahooClient:
         The library would ask again by itself, without a wait and with another cookie, and hide the status.
         """
         ask = session.request
+        limits, silence = _limits(self._patience)
+        session.curl_options = {**session.curl_options, **silence}
 
         def request(method: str, url: str, **options: Any) -> Any:
-            answer = ask(method, url, **{**options, "timeout": self._limits})
+            found = Gathered(self._patience.largest_mb)
+            taken = {"timeout": limits, "content_callback": _taker(found)}
+            try:
+                answer = ask(method, url, **{**options, **taken})
+            except OSError:
+                if found.too_large:
+                    raise BadAnswer(NAME, self._symbol, found.excess) from None
+                raise
+            if body := found.body:
+                answer.content = body
             if _CHART in url and answer.status_code >= 400:
                 raise _refusal(self._symbol, answer)
             return answer
@@ -158,6 +173,25 @@ class YahooClient:
 def limit_error(symbol: str, found: str, first: str) -> SourceError:
     """Error for hourly bars from further back than the service keeps them."""
     return SourceError(NAME, symbol, found, f"ask from {first} on, or import older bars from a file")
+
+
+def _limits(patience: Patience) -> tuple[tuple[float, float], dict[Any, int]]:
+    """Limits of a request as the client takes them, for connecting and for the rest, and curl's own for silence."""
+    from curl_cffi import CurlOpt
+
+    connect_s = min(patience.connect_s, patience.answer_s)
+    # Curl counts bytes a second, in whole seconds; the answer's own limit is exact.
+    silence = {CurlOpt.LOW_SPEED_LIMIT: 1, CurlOpt.LOW_SPEED_TIME: math.ceil(patience.read_s)}
+    return (connect_s, patience.answer_s - connect_s), silence
+
+
+def _taker(found: Gathered) -> Callable[[bytes], int]:
+    from curl_cffi.curl import CURL_WRITEFUNC_ERROR
+
+    def take(part: bytes) -> int:
+        return len(part) if found.add(part) else CURL_WRITEFUNC_ERROR
+
+    return take
 
 
 def _new_session() -> Any:
@@ -238,5 +272,6 @@ def _translated(symbol: str, failure: Exception, errors: Any) -> SourceError:
     if type(failure).__name__ in _CUT:
         return BadAnswer(NAME, symbol, "an answer that ends before its end")
     if isinstance(failure, OSError):
-        return SourceDown(NAME, symbol, f"no whole answer ({type(failure).__name__})")
+        in_time = " in time" if "Timeout" in type(failure).__name__ else ""
+        return SourceDown(NAME, symbol, f"no whole answer{in_time} ({type(failure).__name__})")
     return BadAnswer(NAME, symbol, f"an answer of another shape ({type(failure).__name__}: {said})")
