@@ -32,7 +32,7 @@ class Exchange:
     """One calendar.
 
     zone : whose clock its hours are told by
-    first : day from which on its sessions are known to be right
+    first : its first day; what is older is kept out
     sessions : calendar whose sessions it has, a code of exchange_calendars; None: every UTC day
     """
 
@@ -41,8 +41,9 @@ class Exchange:
     sessions: str | None
 
 
-# Hours and half days of the others were not what exchange_calendars says at some time before 2012: Tokyo's break began
-# at 11:00 until November 2011.
+# Of the others nothing is taken from before 2012, as their hours were others then and exchange_calendars doesn't know:
+# Tokyo's break began at 11:00 until November 2011. New York's history is wanted as a whole: its days are right, its
+# hours before 1993 not exact (docs/time.md).
 EXCHANGES: Mapping[str, Exchange] = {
     "XNYS": Exchange(zone=NEW_YORK, first="1970-01-01", sessions="XNYS"),
     "XNAS": Exchange(zone=NEW_YORK, first="1970-01-01", sessions="XNYS"),
