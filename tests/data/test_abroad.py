@@ -13,6 +13,7 @@ from tradeterm.core.errors import DataError, UsageError
 from tradeterm.core.market import AssetClass, Instrument, Timeframe
 from tradeterm.core.time import HOUR_NS, from_iso, iso
 from tradeterm.data.calendar import expected_opens
+from tradeterm.data.missing import expected_closes
 from tradeterm.data.panel import MarketRequest, build_market
 from tradeterm.data.refresh import RefreshPlan, refresh
 from tradeterm.data.sources.answers import checked_bars
@@ -155,3 +156,11 @@ def test_the_sample_market_keeps_its_own_hours() -> None:
         market.bars(Instrument(symbol=BTC.symbol, asset_class=AssetClass.CRYPTO, calendar="XNYS"), *wanted)
     on_nasdaq = Instrument(symbol=QQQ.symbol, asset_class=AssetClass.EQUITY, calendar="XNAS")
     np.testing.assert_array_equal(market.bars(on_nasdaq, *wanted).close, market.bars(QQQ, *wanted).close)
+
+
+def test_bars_are_expected_to_close_where_a_break_begins_and_not_within_it() -> None:
+    hours = expected_closes("XTKS", from_iso("2024-08-30"), from_iso("2024-08-31"), HOUR_NS)
+    assert [text[11:16] for text in _texts(hours)] == ["01:00", "02:00", "02:30", "04:30", "05:30", "06:00"]
+    assert _texts(expected_closes("XTKS", from_iso("2024-08-30"), from_iso("2024-08-31"), 24 * HOUR_NS)) == [
+        "2024-08-30T06:00:00Z"
+    ]
