@@ -112,6 +112,34 @@ def test_a_service_that_fails_is_told_and_the_command_ends_with_4(service: Stub,
     assert "HTTP 503" in tried["error"]
 
 
+def test_each_update_and_download_leaves_a_fact_of_what_each_source_gave(service: Stub, tradeterm: Run) -> None:
+    tradeterm("data", "download", "PHILLY_FED", "--asof", "2024-04-01")
+    service.fail_next(Fault.ERROR_503, 1, path=PATH)
+    tradeterm("data", "update", "PHILLY_FED", "--asof", "2024-04-01")
+    with Ledger.reader(Path("results")) as ledger:
+        first, second = ledger.facts("refresh")
+    assert [fact.key.partition("|")[2] for fact in (first, second)] == ["download", "update"]
+    assert (first.payload["command"], first.payload["asof"], first.payload["profile"]) == (
+        "download",
+        "2024-04-02T00:00:00Z",
+        "paper",
+    )
+    assert first.payload["items"] == [
+        {
+            "bars": "PHILLY_FED monthly",
+            "source": "fred",
+            "state": "ok",
+            "added": 5,
+            "restated": 0,
+            "tries": [],
+            "error": None,
+        }
+    ]
+    (failed,) = second.payload["items"]
+    assert (failed["state"], failed["tries"][0]["source"]) == ("failed", "fred")
+    assert "HTTP 503" in failed["error"]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

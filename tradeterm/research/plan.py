@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tradeterm.core.errors import UsageError, nearest
 from tradeterm.core.market import Timeframe, checked_symbol
+from tradeterm.core.time import iso
 from tradeterm.data.publication import PublicationRule
 from tradeterm.data.refresh import IMPORTED, RefreshPlan, refresh
 from tradeterm.data.restating import RestatementLog
 from tradeterm.data.sources.registry import suppliers
 from tradeterm.research.desk import watched
 from tradeterm.store.bars import BarStore
+from tradeterm.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from tradeterm.config.schema import Config
     from tradeterm.config.settings import Settings
     from tradeterm.data.crew import Supplier
-    from tradeterm.data.refresh import RefreshReport
+    from tradeterm.data.refresh import RefreshItem, RefreshReport
 
     Progress = Callable[[str, int, int], None]
 
@@ -89,13 +91,15 @@ def update(
     clock: Callable[[], int],
     progress: Progress | None = None,
     sources: Mapping[str, Supplier] | None = None,
+    command: str | None = None,
 ) -> RefreshReport:
     """Bring the workspace's bars up to an instant; changed bars become facts before they are stored.
 
     sources : in the place of those of the configuration
+    command : what a person ran, under which the outcome becomes a fact; a daily run records it as its own step
     """
     log = RestatementLog(settings.workspace.results, clock=clock)
-    return refresh(
+    report = refresh(
         BarStore(settings.workspace.data),
         plan,
         asof_ns=asof_ns,
@@ -105,3 +109,29 @@ def update(
         restated_actions=log.record_actions,
         now_ns=clock(),
     )
+    if command is not None:
+        _record(settings, report, command, clock)
+    return report
+
+
+def _record(settings: Settings, report: RefreshReport, command: str, clock: Callable[[], int]) -> None:
+    payload = {
+        "command": command,
+        "asof": iso(report.asof_ns),
+        "profile": settings.profile,
+        "items": [_told(item) for item in report.items],
+    }
+    with Ledger(settings.workspace.results, clock=clock) as ledger:
+        ledger.append("refresh", f"{iso(clock())}|{command}", payload)
+
+
+def _told(item: RefreshItem) -> dict[str, Any]:
+    return {
+        "bars": str(item.key),
+        "source": item.source,
+        "state": item.state,
+        "added": item.added,
+        "restated": item.restated,
+        "tries": [tried._asdict() for tried in item.tries],
+        "error": item.error or None,
+    }

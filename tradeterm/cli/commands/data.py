@@ -72,7 +72,7 @@ def _fetch(
 
     plan = refresh_plan(settings, symbols=symbols, since_ns=since_ns, only=only or None)
     with invocation.logged(command), progress_each() as report:
-        done = bring(settings, plan, asof_ns=asof_ns, clock=time.time_ns, progress=report)
+        done = bring(settings, plan, asof_ns=asof_ns, clock=time.time_ns, progress=report, command=command)
     missing = [str(item.key) for item in done.items if item.error]
 
     def show(page: Page) -> None:
