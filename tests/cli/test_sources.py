@@ -14,6 +14,7 @@ from wire.loopback import Fault, Reply, Request, Stub
 from tradeterm.cli.commands.init import write_workspace
 from tradeterm.cli.diagnostics import run
 from tradeterm.core.market import AssetClass, BarKey, Timeframe
+from tradeterm.core.time import iso
 from tradeterm.data.sources import probing
 from tradeterm.store.bars import BarStore
 from tradeterm.store.ledger import Ledger
@@ -190,6 +191,32 @@ def test_the_last_success_is_that_of_the_newest_refresh(tradeterm: Run) -> None:
     found = checks(tradeterm)
     assert found["yahoo last success"]["found"] == "2023-11-15T00:00:00Z"
     assert found["fred last success"]["found"].startswith("none recorded")
+
+
+def test_an_update_by_hand_is_a_success_too(service: Stub, tradeterm: Run) -> None:
+    tradeterm("data", "update", "PHILLY_FED", "--asof", "2024-04-01")
+    with Ledger.reader(Path("results")) as ledger:
+        (fact,) = ledger.facts("refresh")
+    assert checks(tradeterm)["fred last success"]["found"] == iso(fact.recorded_at)
+    _, status = tradeterm("data", "status")
+    sources = {row["source"]: row for row in status["sources"]}
+    assert sources["fred"] == {
+        "source": "fred",
+        "tried": iso(fact.recorded_at),
+        "success": iso(fact.recorded_at),
+        "files": 1,
+        "failed": 0,
+        "problem": None,
+    }
+    # Named in the universe, never asked.
+    assert (sources["yahoo"]["tried"], sources["yahoo"]["success"]) == (None, None)
+
+
+def test_the_doctor_tells_what_it_did_not_ask(tradeterm: Run) -> None:
+    assert "--online" in checks(tradeterm)["yahoo reachable"]["found"]
+    own = checks(tradeterm, "--set", "universe.instruments.SPY.source=import")
+    assert "nothing to ask" in own["import"]["found"]
+    assert own["import"]["ok"] is None
 
 
 def test_online_it_asks_once_and_compares_the_clocks(service: Stub, tradeterm: Run) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 from tradeterm.core.time import DAY_NS, HOUR_NS, from_iso
 from tradeterm.views.board import BoardView, Check, StrategyRow
 from tradeterm.views.book import BookView, Cut, LadderState, LimitUse, Position, Share
-from tradeterm.views.data import DataView, SeriesRow, SourceRow
+from tradeterm.views.data import DataView
 from tradeterm.views.orders import NO_SESSION, OrdersView
+from tradeterm.views.refreshes import SourceRow
 from tradeterm.views.regime import Axis, Budget, Change, Limit, RegimeView
 from tradeterm.views.runs import Certified, Point, RunRow, RunsView, RunView, Trade
 from tradeterm.views.signals import HitRate, SignalRow, SignalsView
 from tradeterm.views.status import AxisState, StatusView
+from tradeterm.views.stored import SeriesRow
 
 NOW = from_iso("2026-11-21T01:45:51Z")
 ASOF = from_iso("2026-11-21T00:00:00Z")
@@ -53,11 +55,19 @@ DATA = DataView(
         series("PMI", "macro", "monthly", quarantined=2, last_ns=from_iso("2026-10-01")),
     ),
     sources=(
-        SourceRow(source="sample", tried_ns=from_iso("2026-11-21T00:05:11Z"), files=8, failed=0, problem=None),
+        SourceRow(
+            source="sample",
+            tried_ns=from_iso("2026-11-21T00:05:11Z"),
+            success_ns=from_iso("2026-11-21T00:05:11Z"),
+            files=8,
+            failed=0,
+            problem=None,
+        ),
         SourceRow(
             source="import:vix.csv",
             tried_ns=from_iso("2026-11-21T00:05:20Z"),
-            files=1,
+            success_ns=from_iso("2026-11-14T00:05:20Z"),
+            files=0,
             failed=1,
             problem="file is gone",
         ),

@@ -48,6 +48,17 @@ class Stores:
             self.ledger.append("step", f"{daily_id}:{name}", fact)
         return daily_id
 
+    def refresh(self, command: str, at: str, *items: dict[str, Any], profile: str = "sample") -> None:
+        """Record what an update or download came to, as if it had ended then."""
+        payload = {
+            "command": command,
+            "asof": at,
+            "profile": profile,
+            "items": [{"state": "ok", "added": 1, "restated": 0, "tries": [], "error": None} | item for item in items],
+        }
+        with Ledger(self.workspace.results, clock=lambda: from_iso(at)) as ledger:
+            ledger.append("refresh", f"{at}|{command}", payload)
+
     def run(self, run_id: str, **changes: Any) -> None:
         """Record a run fact."""
         payload: dict[str, Any] = {

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
     from tradeterm.store.bars import BarStore
 
-__all__ = ["derive", "origin"]
+__all__ = ["built_from", "derive", "origin"]
+
+_DERIVED = "derived:"
 
 
 class _Given(NamedTuple):
@@ -35,6 +37,12 @@ class _Given(NamedTuple):
 def origin(meta: BarMeta) -> str:
     """Where bars came from in the end: of derived ones, the source of what they were built from."""
     return str(meta.extra.get("origin", meta.source)) if meta.derived else meta.source
+
+
+def built_from(meta: BarMeta) -> tuple[Timeframe, ...]:
+    """Timeframes of the files that derived bars were built from, the finest first; empty of others."""
+    names = meta.source.removeprefix(_DERIVED).split("+") if meta.source.startswith(_DERIVED) else ()
+    return tuple(Timeframe(name) for name in names if name in list(Timeframe))
 
 
 def derive(store: BarStore, key: BarKey, source: Bars, meta: BarMeta, *, asked_until_ns: int = 0) -> dict[BarKey, int]:
@@ -166,7 +174,7 @@ def _derived_meta(target: BarKey, used: Sequence[_Given]) -> BarMeta:
         asset_class=target.asset_class,
         timeframe=target.timeframe,
         calendar=newest.calendar,
-        source=f"derived:{'+'.join(item.timeframe for item in sorted(used, key=_length))}",
+        source=_DERIVED + "+".join(item.timeframe for item in sorted(used, key=_length)),
         adjustment=newest.adjustment,
         derived=True,
         extra={"origin": newest.source},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -29,11 +29,19 @@ if TYPE_CHECKING:
     from tradeterm.data.findings import Finding
     from tradeterm.store.bar_table import BarMeta
 
-__all__ = ["gaps", "grid", "order", "stale"]
+__all__ = ["Hole", "gaps", "grid", "holes", "order", "stale"]
 
 _MONTH_AND_SLACK_NS = 34 * DAY_NS
 _CLOCK = "on the grid of the UTC clock"
 _CLOCK_OR_SESSION = "on the grid of the clock or of the session's open"
+
+
+class Hole(NamedTuple):
+    """Expected bars in a row that are missing: how many, the open of the first and of the last."""
+
+    first_ns: int
+    last_ns: int
+    bars: int
 
 
 def order(key: BarKey, bars: Bars) -> Iterator[Finding]:
@@ -110,6 +118,13 @@ def _no_session(calendar: str, ts_ns: int) -> str:
 
 def gaps(key: BarKey, bars: Bars, meta: BarMeta, at_least: int) -> Iterator[Finding]:
     """Find runs of at least that many expected bars which are missing."""
+    for hole in holes(key, bars, meta, at_least):
+        detail = f"{hole.bars} expected bars missing, {iso(hole.first_ns)} to {iso(hole.last_ns)}"
+        yield finding(key, "gap", hole.first_ns, detail)
+
+
+def holes(key: BarKey, bars: Bars, meta: BarMeta, at_least: int = 1) -> Iterator[Hole]:
+    """Say where expected bars are missing between the first bar and the last: runs of so many or more, by time."""
     if not len(bars):
         return
     expected = _expected(key, bars, meta)
@@ -128,9 +143,7 @@ def gaps(key: BarKey, bars: Bars, meta: BarMeta, at_least: int) -> Iterator[Find
     missing = np.ones(len(expected), dtype=np.bool_)
     missing[slot[there]] = False
     for first, last in _runs(missing, at_least):
-        count = last - first + 1
-        detail = f"{count} expected bars missing, {iso(int(expected[first]))} to {iso(int(expected[last]))}"
-        yield finding(key, "gap", expected[first], detail)
+        yield Hole(int(expected[first]), int(expected[last]), last - first + 1)
 
 
 def _expected(key: BarKey, bars: Bars, meta: BarMeta) -> IntArray:
@@ -151,9 +164,9 @@ def _month(ns: int) -> int:
 def _runs(flags: BoolArray, at_least: int) -> Iterator[tuple[int, int]]:
     edges = np.diff(np.concatenate(([0], flags.astype(np.int8), [0])))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        if end - start >= at_least:
-            yield start, end - 1
+    long = ends - starts >= at_least
+    for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True):
+        yield start, end - 1
 
 
 def stale(key: BarKey, bars: Bars, meta: BarMeta, hours: float, asof_ns: int) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The newest daily run that came as far as a step: where the present book, regimes and sources are read from.
+"""The newest daily run that came as far as a step: where the present book and regimes are read from.
 
 Newest means the latest as-of instant, not the last recorded: a daily run repeated for a past date is history.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tradeterm.store.ledger import LedgerReader
 
-__all__ = ["Step", "last_successes", "newest_step", "newest_steps"]
+__all__ = ["Step", "newest_step", "newest_steps"]
 
 # Older daily runs than these are history; a ledger of years is not read to show the present.
 _LOOKED_AT = 400
@@ -60,15 +60,3 @@ def newest_steps(ledger: LedgerReader, name: str, *, profile: str | None) -> Ite
                 status=str(step.payload.get("status", "")),
                 outputs=step.payload.get("outputs") or {},
             )
-
-
-def last_successes(ledger: LedgerReader) -> dict[str, int]:
-    """When each source gave what it was asked for, by the newest refresh steps, ns UTC."""
-    found: dict[str, int] = {}
-    for step in newest_steps(ledger, "refresh", profile=None):
-        failed = {str(item["bars"]) for item in step.outputs.get("failed", ())}
-        for item in step.outputs.get("bars", ()):
-            if str(item["bars"]) not in failed:
-                name = str(item["source"])
-                found[name] = max(found.get(name, 0), step.recorded_ns)
-    return found

@@ -136,19 +136,31 @@ def _sources(invocation: Invocation, *, online: bool) -> Iterator[Check]:
     except ConfigError:
         # Told already.
         return
+    entries = settings.config.universe.instruments
+    successes = _last_successes(settings.workspace)
+    for name in dict.fromkeys(name for entry in entries for name in entry.source):
+        yield from _source(settings, name, successes.get(name), online=online)
+
+
+def _source(settings: Settings, name: str, success_ns: int | None, *, online: bool) -> Iterator[Check]:
     from tradeterm.config.sources import SERVICES
 
-    entries = settings.config.universe.instruments
-    named = dict.fromkeys(name for entry in entries for name in entry.source if name in SERVICES)
-    if not named:
+    if name == "import":
+        yield Check(what="import", ok=None, found="your own files, by `tradeterm data import`: nothing to ask")
         return
-    successes = _last_successes(settings.workspace)
-    for name in named:
-        yield _key(settings, name)
-        when = f"{iso(successes[name])}" if name in successes else "none recorded; run `tradeterm daily`"
+    remedy = "tradeterm data update" if name in SERVICES else "tradeterm daily"
+    when = iso(success_ns) if success_ns is not None else f"none recorded; run `{remedy}`"
+    if name not in SERVICES:
+        yield Check(what=name, ok=True, found="made here: needs no key, no network and no clock")
         yield Check(what=f"{name} last success", ok=None, found=when)
-        if online:
-            yield from _reached(settings, name)
+        return
+    yield _key(settings, name)
+    yield Check(what=f"{name} last success", ok=None, found=when)
+    if online:
+        yield from _reached(settings, name)
+    else:
+        asks = "not asked; `tradeterm doctor --online` does, and compares the clocks"
+        yield Check(what=f"{name} reachable", ok=None, found=asks)
 
 
 def _key(settings: Settings, name: str) -> Check:
@@ -172,15 +184,17 @@ def _key(settings: Settings, name: str) -> Check:
 
 
 def _last_successes(workspace: Workspace) -> dict[str, int]:
+    """When each source last gave something, to a daily run or to an update by hand."""
     from tradeterm.store.ledger import Ledger
-    from tradeterm.views.newest import last_successes
+    from tradeterm.views.refreshes import refreshes, source_rows
 
     try:
         with Ledger.reader(workspace.results) as ledger:
-            return last_successes(ledger)
+            rows = source_rows(refreshes(ledger))
     except StoreError:
         # Told by the check of the ledger.
         return {}
+    return {row.source: row.success_ns for row in rows if row.success_ns is not None}
 
 
 def _reached(settings: Settings, name: str) -> Iterator[Check]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.widget import Widget
 
-    from tradeterm.views.data import DataView, SeriesRow
+    from tradeterm.views.data import DataView
+    from tradeterm.views.stored import SeriesRow
 
 __all__ = ["DataPane"]
 
