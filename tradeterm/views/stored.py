@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tradeterm.core.errors import DataError
-from tradeterm.core.market import AssetClass, BarKey, Timeframe
+from tradeterm.core.market import AssetClass, Timeframe, file_stem
 from tradeterm.store.bars import BarStore
 from tradeterm.views.base import hours_since
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tradeterm.config.schema import Config, InstrumentEntry
+    from tradeterm.core.market import BarKey
     from tradeterm.store.bars import BarMeta
 
 __all__ = ["LATE_HOURS", "SeriesRow", "Shelf"]
@@ -78,8 +79,8 @@ class Shelf:
     def rows(self) -> tuple[SeriesRow, ...]:
         """Every file, and every instrument without one, in the order of the universe."""
         keys = self.store.keys()
-        found = {key.symbol for key in keys}
         rows = [self.row(key) for key in keys]
+        found = {row.symbol for row in rows}
         rows += [_missing(entry) for symbol, entry in self._wanted.items() if symbol not in found]
         order = {symbol: place for place, symbol in enumerate(self._wanted)}
         steps = list(Timeframe)
@@ -99,8 +100,10 @@ class Shelf:
         try:
             meta = self.store.meta(key)
         except DataError as failure:
+            # Its name is all there is to go by: BTC-USDT is BTC/USDT where the universe says so.
+            symbol = next((name for name in self._wanted if file_stem(name) == key.symbol), key.symbol)
             problem = str(failure)
-            return _empty(key.symbol, key.asset_class.value, key.timeframe.value, state="unreadable", problem=problem)
+            return _empty(symbol, key.asset_class.value, key.timeframe.value, state="unreadable", problem=problem)
         due = self._due(meta)
         late = None if due is None else hours_since(due, self._now_ns)
         return SeriesRow(
