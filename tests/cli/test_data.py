@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,66 @@ def test_a_calendar_that_cannot_be_is_one_line(tradeterm: Run, words: tuple[str,
     code, _, err = tradeterm(*words)
     assert (code, err.count("\n")) == (2, 1)
     assert expected in err
+
+
+def with_hole() -> str:
+    # Hours 01 to 06 are missing; the last row is no bar.
+    rows = [f"2024-03-01T{hour:02d}:00:00Z,100,102,99,101,10" for hour in (0, 7, 8)]
+    return "\n".join(["time,open,high,low,close,volume", *rows, "2024-03-01T09:00:00Z,102,102,101,104,12"]) + "\n"
+
+
+def test_the_status_of_a_symbol_is_the_read_model_of_the_screen(tradeterm: Run) -> None:
+    from tradeterm.config.load import load_settings
+    from tradeterm.config.workspace import Workspace
+    from tradeterm.views import series
+
+    Path("own.csv").write_text(with_hole())
+    imported(tradeterm)
+    code, out, _ = tradeterm("data", "status", "BTC/USDT", "--json")
+    assert code == 0
+    document = json.loads(out)
+    settings = load_settings(Workspace(Path.cwd()), env={})
+    expected = series.build(settings.workspace, time.time_ns(), "BTC/USDT", config=settings.config).to_json()
+    for row in (file["row"] for view in (document, expected) for file in view["files"]):
+        # An hour may end between the two.
+        assert row.pop("late_hours") > 0
+    assert document == json.loads(json.dumps(expected))
+    first = document["files"][0]
+    assert first["row"]["timeframe"] == "1h"
+    assert first["gaps"] == [{"from": "2024-03-01T01:00:00Z", "to": "2024-03-01T06:00:00Z", "bars": 6}]
+    assert [(row["file"], row["line"], row["rule"]) for row in first["quarantined"]] == [
+        ("own.csv", 5, "ohlc-consistency")
+    ]
+    assert first["provenance"]["source"] == "import:own.csv"
+
+
+def test_the_status_of_a_symbol_reads_well(tradeterm: Run) -> None:
+    Path("own.csv").write_text(with_hole())
+    imported(tradeterm)
+    Path("own.csv").write_text(with_hole().replace("99,101,10", "99,100,10", 1))
+    imported(tradeterm)
+    code, out, _ = tradeterm("data", "status", "BTC/USDT")
+    assert code == 0
+    assert "2024-03-01T01:00:00Z  2024-03-01T06:00:00Z     6" in out
+    assert "quarantined 1 of own.csv by ohlc-consistency" in out
+    changed = next(line for line in out.splitlines() if "import:own.csv" in line and "close" in line)
+    assert changed.split()[:5] == ["1h", "2024-03-01T00:00:00Z", "close", "101", "100"]
+
+
+def test_the_status_of_an_unknown_symbol_is_one_line(tradeterm: Run) -> None:
+    code, out, err = tradeterm("data", "status", "SPYY")
+    assert (code, out) == (2, "")
+    assert "did you mean 'SPY'?" in err
+    assert err.count("\n") == 1
+
+
+def test_the_status_of_a_damaged_file_is_a_sentence(tradeterm: Run) -> None:
+    Path("own.csv").write_text(with_hole())
+    imported(tradeterm)
+    Path("data/crypto/BTC-USDT_1h.parquet").write_bytes(b"PAR1 and nothing else")
+    code, out, err = tradeterm("data", "status", "BTC/USDT")
+    assert (code, err) == (0, "")
+    assert "! " in out
+    assert "BTC-USDT_1h.parquet" in out
+    # The files beside it are told all the same.
+    assert "BTC/USDT h4" in out

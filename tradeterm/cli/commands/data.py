@@ -11,6 +11,7 @@ import typer
 from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
 from tradeterm.cli.progress import progress_each
+from tradeterm.cli.stored import show_data, show_series
 from tradeterm.core.errors import StaleData, UsageError
 from tradeterm.core.exchanges import CALENDARS, checked_calendar
 from tradeterm.core.time import from_iso, iso
@@ -116,40 +117,41 @@ def _fetched_row(item: RefreshItem) -> dict[str, Any]:
 
 
 @app.command()
-def status(context: typer.Context) -> None:
-    """Show each file: last bar, lag against the calendar, gaps, quarantined rows, restated bars, source."""
-    from tradeterm.views.data import build
-
+def status(
+    context: typer.Context,
+    symbol: Annotated[
+        str, typer.Argument(metavar="[SYMBOL]", help="Tell everything about its files; nothing = a line per file.")
+    ] = "",
+) -> None:
+    """Show each file: last bar, lag, gaps, quarantined rows, restated bars, source; and the health of the sources."""
     invocation = invocation_of(context)
     settings = invocation.settings()
-    view = build(settings.workspace, time.time_ns(), config=settings.config, profile=invocation.profile)
+    if symbol:
+        from tradeterm.views import series
 
-    def show(page: Page) -> None:
-        rows = [
-            (
-                row.symbol,
-                row.timeframe,
-                "SAMPLE" if row.sample else row.source,
-                row.rows,
-                None if row.last_ns is None else iso(row.last_ns),
-                row.late_hours,
-                row.gaps,
-                row.quarantined,
-                row.restated,
-                row.state,
-                row.problem,
-            )
-            for row in view.series
-        ]
-        counts = (">gaps", ">quarantined", ">restated")
-        page.table(("symbol", "bars", "source", ">rows", "last", ">late h", *counts, "state", "problem"), rows)
-        page.line(f"{view.ok} ok, {view.late} late, {view.bad} missing or unreadable", style="dim")
+        view = series.build(
+            settings.workspace, time.time_ns(), symbol, config=settings.config, profile=invocation.profile
+        )
+        invocation.out.result(
+            view.to_json(), lambda page: show_series(page, view), next_command="tradeterm data status"
+        )
+        return
+    from tradeterm.views import data
 
+    found = data.build(settings.workspace, time.time_ns(), config=settings.config, profile=invocation.profile)
     follow = "tradeterm data validate"
-    if view.late or view.bad:
+    if found.late or found.bad:
         sources = {name for entry in settings.config.universe.instruments for name in entry.source}
         follow = "tradeterm data import FILE" if sources == {"import"} else "tradeterm data update"
-    invocation.out.result(view.to_json(), show, next_command=follow)
+    invocation.out.result(found.to_json(), lambda page: show_data(page, found), next_command=follow)
+
+
+def _status_of(invocation: Invocation, symbol: str) -> None:
+    from tradeterm.views.series import build
+
+    settings = invocation.settings()
+    found = build(settings.workspace, time.time_ns(), symbol, config=settings.config, profile=invocation.profile)
+    invocation.out.result(found.to_json(), lambda page: show_series(page, found), next_command="tradeterm data status")
 
 
 @app.command()
