@@ -10,6 +10,7 @@ import pytest
 
 from tradeterm.cli.commands.init import write_workspace
 from tradeterm.cli.diagnostics import run
+from tradeterm.store.progress import VARIABLE, Progress, ProgressFile, read_progress
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -257,3 +258,43 @@ def test_the_status_of_a_damaged_file_is_a_sentence(tradeterm: Run) -> None:
     assert "BTC-USDT_1h.parquet" in out
     # The files beside it are told all the same.
     assert "BTC/USDT h4" in out
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Progress]:
+    """Whatever is told in the progress file, in order."""
+    path = tmp_path / "progress.json"
+    monkeypatch.setenv(VARIABLE, str(path))
+    told: list[Progress] = []
+    plain = ProgressFile._write
+
+    def write(self: ProgressFile, outcome: str) -> None:
+        plain(self, outcome)
+        told.append(read_progress(path))
+
+    monkeypatch.setattr(ProgressFile, "_write", write)
+    return told
+
+
+def test_an_update_tells_of_each_source_how_many_files_are_done(tradeterm: Run, watched: list[Progress]) -> None:
+    assert tradeterm("data", "update", "SPY", "VIX", "--asof", "2016-03-01")[0] == 0
+    assert watched[0].parts == (("sample", 0, 2),)
+    assert watched[-2].parts == (("sample", 2, 2),)
+    assert watched[-1].outcome.startswith("4 files: ")
+    assert watched[-1].outcome.endswith(" bars added, 0 restated, 0 files failed")
+
+
+def test_a_validation_tells_how_many_files_are_done_and_what_it_found(tradeterm: Run, watched: list[Progress]) -> None:
+    tradeterm("data", "update", "SPY", "VIX", "--asof", "2016-03-01")
+    watched.clear()
+    assert tradeterm("data", "validate", "--asof", "2016-03-01")[0] == 0
+    assert [progress.parts[0] for progress in watched[:-1]] == [("files", 3, 4), ("files", 4, 4)]
+    assert watched[-1].outcome == "0 error, 0 warning, 0 info"
+
+
+def test_an_import_tells_its_steps_and_what_became_of_the_rows(tradeterm: Run, watched: list[Progress]) -> None:
+    Path("own.csv").write_text(hourly())
+    imported(tradeterm)
+    steps = [progress.parts[0].what for progress in watched[:-1]]
+    assert steps == ["read", "judge rows", "store", "derive"]
+    assert watched[-1].outcome == "BTC/USDT 1h: 3 of 4 rows stored, 3 new, 1 quarantined by ohlc-consistency"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradeterm.core.ids import canonical_json
+from tradeterm.store.progress import ProgressFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -84,13 +85,24 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
 
-    def result(self, document: Mapping[str, Any], show: Callable[[Page], None], *, next_command: str = "") -> None:
+    def result(
+        self,
+        document: Mapping[str, Any],
+        show: Callable[[Page], None],
+        *,
+        outcome: str = "",
+        next_command: str = "",
+    ) -> None:
         """Print ``document`` as JSON, or let ``show`` lay it out for a person.
 
         document : plain values with the name of their layout under ``schema``
+        outcome : what came of it in one line, for whoever started the command and isn't its terminal
         """
         if "schema" not in document:
             raise KeyError("schema")
+        file = ProgressFile.named()
+        if file is not None:
+            file.end(outcome)
         if self.as_json:
             sys.stdout.write(canonical_json(dict(document)) + "\n")
             return

@@ -1,10 +1,12 @@
-"""Progress of a long command on stderr, when it is a terminal."""
+"""Progress of a long command: on stderr when it is a terminal, or in the file that who started it has named."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from tradeterm.store.progress import ProgressFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,8 +17,9 @@ __all__ = ["progress", "progress_each"]
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a callback ``(what, done, total)`` that draws a bar, or nothing when nobody is watching."""
-    if not sys.stderr.isatty():
-        yield _unwatched
+    file = ProgressFile.named()
+    if file is not None or not sys.stderr.isatty():
+        yield file.report if file is not None else _unwatched
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -34,8 +37,9 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 @contextmanager
 def progress_each() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a callback ``(what, done, total)`` that draws one bar for each ``what``, or nothing when nobody watches."""
-    if not sys.stderr.isatty():
-        yield _unwatched
+    file = ProgressFile.named(each=True)
+    if file is not None or not sys.stderr.isatty():
+        yield file.report if file is not None else _unwatched
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn

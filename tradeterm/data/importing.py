@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ImportReport", "import_file"]
 
 _WITHIN_MACRO = (Timeframe.DAILY, Timeframe.MONTHLY)
+_STEPS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ def import_file(
     adjustment: Literal["none", "split", "all"] = "none",
     publication: PublicationRule | None = None,
     restated: Callable[[BarKey, tuple[Restatement, ...]], object] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> ImportReport:
     """Bring the rows of a CSV, CSV.gz or Parquet file into the store.
 
@@ -84,6 +86,7 @@ def import_file(
     label : whether a stamp is the open or the close of its bar
     publication : release schedule, for macro series
     restated : told of changed bars before they are stored, so that none goes unrecorded
+    progress : told which of the steps has begun
 
     Importing a file again changes nothing.
 
@@ -100,7 +103,10 @@ def import_file(
     key = BarKey(asset_class, checked_symbol(symbol), timeframe)
     _refuse_timeframe(key, publication)
     refuse_foreign(store, key)
+    tell = progress or _silent
+    tell("read", 0, _STEPS)
     table = read_table(path)
+    tell("judge rows", 1, _STEPS)
     if table.observations and asset_class is not AssetClass.MACRO:
         raise NotBars(path, "has one value per time, as macro series have")
     taken = take_in(
@@ -116,11 +122,13 @@ def import_file(
         source=f"import:{path.name}",
         adjustment=adjustment,
     )
+    tell("store", 2, _STEPS)
     with store.locked(key):
         _refuse_other_adjustment(store, key, adjustment)
         refuse_other_calendar(store, key, calendar)
         replaced = drop_made_up(store, key)
         merged = _stored(store, key, taken.bars, meta, now_ns, restated)
+        tell("derive", 3, _STEPS)
         derived = derive(store, key, merged.bars, meta) if timeframe.is_intraday_source else {}
     quarantine(store.data_dir, key, _quarantined(path, taken, now_ns))
     return ImportReport(
@@ -140,6 +148,10 @@ def import_file(
         first_ns=int(merged.bars.ts[0]),
         last_ns=int(merged.bars.ts[-1]),
     )
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 def _refuse_timeframe(key: BarKey, publication: PublicationRule | None) -> None:

@@ -108,7 +108,22 @@ class RefreshReport:
     @property
     def ok(self) -> bool:
         """Whether nothing failed."""
-        return all(item.state != "failed" for item in self.items)
+        return self.failed == 0
+
+    @property
+    def failed(self) -> int:
+        """Files that nothing came of."""
+        return sum(item.state == "failed" for item in self.items)
+
+    @property
+    def added(self) -> int:
+        """New rows in all files."""
+        return sum(item.added for item in self.items)
+
+    @property
+    def restated(self) -> int:
+        """Stored bars that a source tells differently now."""
+        return sum(item.restated for item in self.items)
 
 
 def refresh(

@@ -17,7 +17,7 @@ from tradeterm.data.rules import DETAILS, broken_rules
 from tradeterm.store.actions import ActionStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tradeterm.core.market import BarKey
     from tradeterm.core.types import BoolArray
@@ -30,11 +30,22 @@ _COLUMNS = ("ts", "known_at", "open", "high", "low", "close", "volume")
 _NO_ACTIONS = Actions(ex_ns=np.empty(0, dtype=np.int64), kind=(), value=np.empty(0))
 
 
-def validate(store: BarStore, rules: ValidationRules, asof_ns: int) -> list[Finding]:
-    """Check every stored file, as of an instant; by symbol and timeframe, then by time."""
+def validate(
+    store: BarStore, rules: ValidationRules, asof_ns: int, *, progress: Callable[[str, int, int], None] | None = None
+) -> list[Finding]:
+    """Check every stored file, as of an instant; by symbol and timeframe, then by time.
+
+    progress : told how many of the files are done
+    """
     found: list[Finding] = []
-    for _, keys in groupby(store.keys(), key=lambda key: (key.asset_class, key.symbol)):
-        found += _symbol(store, list(keys), rules, asof_ns)
+    stored = store.keys()
+    done = 0
+    for _, keys in groupby(stored, key=lambda key: (key.asset_class, key.symbol)):
+        files = list(keys)
+        found += _symbol(store, files, rules, asof_ns)
+        done += len(files)
+        if progress is not None:
+            progress("files", done, len(stored))
     return found
 
 

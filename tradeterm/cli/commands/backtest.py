@@ -63,7 +63,8 @@ def run(
         "optimistic": result.fact["fill"] == "close",
         "sample": result.fact["made_up"],
     }
-    invocation.out.result(document, show, next_command=f"tradeterm backtest show {result.run_id}")
+    told = f"run {result.run_id} {result.status}; {_certified(certificate)}"
+    invocation.out.result(document, show, outcome=told, next_command=f"tradeterm backtest show {result.run_id}")
 
 
 @app.command("list")

@@ -14,7 +14,7 @@ from tradeterm.core.time import iso
 if TYPE_CHECKING:
     from tradeterm.cli.output import Page
     from tradeterm.config.settings import Settings
-    from tradeterm.daily import StepResult
+    from tradeterm.daily import DailyResult, StepResult
 
 __all__ = ["app"]
 
@@ -73,9 +73,14 @@ def daily(
         "exit_code": result.exit_code,
         "next": result.next_command,
     }
-    invocation.out.result(document, show, next_command=result.next_command)
+    invocation.out.result(document, show, outcome=_outcome(result), next_command=result.next_command)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
+
+
+def _outcome(result: DailyResult) -> str:
+    """Say what was made, in one line."""
+    return ", ".join(what for what, _ in result.written if what not in ("report", "logs"))
 
 
 def _bars_of(settings: Settings) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
-from tradeterm.cli.progress import progress_each
+from tradeterm.cli.progress import progress, progress_each
 from tradeterm.cli.stored import show_data, show_series
 from tradeterm.core.errors import StaleData, UsageError
 from tradeterm.core.exchanges import CALENDARS, checked_calendar
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tradeterm.cli.output import Page
     from tradeterm.config.schema import InstrumentEntry
     from tradeterm.config.settings import Settings
+    from tradeterm.data.importing import ImportReport
     from tradeterm.data.refresh import RefreshItem
 
 __all__ = ["app"]
@@ -75,6 +76,7 @@ def _fetch(
     with invocation.logged(command), progress_each() as report:
         done = bring(settings, plan, asof_ns=asof_ns, clock=time.time_ns, progress=report, command=command)
     missing = [str(item.key) for item in done.items if item.error]
+    counts = f"{len(done.items)} files: {done.added:,} bars added, {done.restated} restated, {done.failed} files failed"
 
     def show(page: Page) -> None:
         columns = ("bars", "source", "state", ">added", ">restated", "last", ">late h")
@@ -86,15 +88,18 @@ def _fetch(
                 page.line(f"! {item.key}: {item.error}")
         if missing:
             page.line(f"missing: {', '.join(missing)}")
+        page.line(counts, style="dim")
 
     document = {
         "schema": f"tradeterm.{command}.v1",
         "asof": iso(asof_ns),
         "ok": done.ok,
+        "added": done.added,
+        "restated": done.restated,
         "items": [_fetched_row(item) for item in done.items],
         "missing": missing,
     }
-    invocation.out.result(document, show, next_command="tradeterm data status")
+    invocation.out.result(document, show, outcome=counts, next_command="tradeterm data status")
     if not done.ok:
         raise typer.Exit(StaleData.exit_code)
 
@@ -169,8 +174,10 @@ def validate(
     settings = invocation.settings()
     thresholds = settings.config.system.validation
     rules = ValidationRules(**thresholds.model_dump())
-    found = judge(BarStore(settings.workspace.data), rules, invocation.instant(asof))
+    with progress() as report:
+        found = judge(BarStore(settings.workspace.data), rules, invocation.instant(asof), progress=report)
     counts = {severity: sum(item.severity == severity for item in found) for severity in ("error", "warning", "info")}
+    told = ", ".join(f"{count} {severity}" for severity, count in counts.items())
 
     def show(page: Page) -> None:
         # What is known to happen is told on request; the rest is what a person should look at, gravest first.
@@ -190,11 +197,11 @@ def validate(
         page.table(("", "symbol", "bars", "bar", "rule", "detail"), rows)
         if len(shown) > len(rows):
             page.line(f"and {len(shown) - len(rows)} more: tradeterm data validate --json")
-        page.line(", ".join(f"{count} {severity}" for severity, count in counts.items()), style="dim")
+        page.line(told, style="dim")
 
     findings = [plain(item) | ({"ts": None} if item.ts_ns < 0 else {}) for item in found]
     document = {"schema": "tradeterm.validate.v1", "counts": counts, "findings": findings}
-    invocation.out.result(document, show, next_command="tradeterm data status")
+    invocation.out.result(document, show, outcome=told, next_command="tradeterm data status")
     if counts["error"]:
         raise typer.Exit(StaleData.exit_code)
 
@@ -242,7 +249,7 @@ def import_(
     kind, hours = _listed(entry, symbol, asset_class, calendar)
     now_ns = time.time_ns()
     log = RestatementLog(settings.workspace.results, clock=time.time_ns)
-    with invocation.logged("import"):
+    with invocation.logged("import"), progress() as report:
         done = import_file(
             BarStore(settings.workspace.data),
             Path(file),
@@ -256,6 +263,7 @@ def import_(
             adjustment=adjustment,
             publication=publication_rules(settings.config).get(symbol),
             restated=lambda key, found: log.record(key, found, f"import:{Path(file).name}"),
+            progress=report,
         )
     counted = ("rows_in", "stored", "added", "left_out", "unfinished", "blank", "repeated", "sorted_here")
 
@@ -285,7 +293,21 @@ def import_(
         "derived": [str(key) for key in done.derived],
         "replaced": list(done.replaced),
     }
-    invocation.out.result(document, show, next_command="tradeterm data status")
+    invocation.out.result(document, show, outcome=_imported(done), next_command="tradeterm data status")
+
+
+def _imported(done: ImportReport) -> str:
+    """Say what became of the rows, in one line."""
+    kept = f"{done.key}: {done.stored:,} of {done.rows_in:,} rows stored, {done.added:,} new"
+    others = {
+        "restated": len(done.restated),
+        **{f"quarantined by {rule}": len(lines) for rule, lines in done.quarantined.items()},
+        "outside sessions": done.left_out,
+        "unfinished": done.unfinished,
+        "blank": done.blank,
+        "repeated": done.repeated,
+    }
+    return ", ".join([kept, *(f"{count:,} {what}" for what, count in others.items() if count)])
 
 
 def _entry(settings: Settings, symbol: str) -> InstrumentEntry | None:
