@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tradeterm.core.time import DAY_NS, HOUR_NS, from_iso
+import numpy as np
+
+from tradeterm.core.market import AssetClass, BarKey, Bars, Timeframe
+from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, from_iso
+from tradeterm.data.quarantine import QuarantinedRow
 from tradeterm.views.board import BoardView, Check, StrategyRow
 from tradeterm.views.book import BookView, Cut, LadderState, LimitUse, Position, Share
+from tradeterm.views.candles import Shown
 from tradeterm.views.data import DataView
 from tradeterm.views.orders import NO_SESSION, OrdersView
 from tradeterm.views.refreshes import SourceRow
-from tradeterm.views.regime import Axis, Budget, Change, Limit, RegimeView
+from tradeterm.views.regime import Axis, Budget, Limit, RegimeView
+from tradeterm.views.regime import Change as Turn
 from tradeterm.views.runs import Certified, Point, RunRow, RunsView, RunView, Trade
+from tradeterm.views.series import Action, ActionsDetail, Change, FileDetail, Gap, Piece, Provenance, SeriesView
 from tradeterm.views.signals import HitRate, SignalRow, SignalsView
 from tradeterm.views.status import AxisState, StatusView
 from tradeterm.views.stored import SeriesRow
@@ -50,7 +57,17 @@ DATA = DataView(
         series("QQQ", "equity", "h4"),
         series("BTC/USDT", "crypto", "h4", gaps=2),
         series("ETH/USDT", "crypto", "h4"),
-        series("VIX", "macro", "daily", late_hours=26, state="LATE", last_ns=from_iso("2026-11-19")),
+        series(
+            "VIX",
+            "macro",
+            "daily",
+            source="import:vix.csv",
+            sample=False,
+            late_hours=26,
+            state="LATE",
+            last_ns=from_iso("2026-11-19"),
+            source_problem="file is gone",
+        ),
         series("T10Y2Y", "macro", "daily"),
         series("PMI", "macro", "monthly", quarantined=2, last_ns=from_iso("2026-10-01")),
     ),
@@ -64,7 +81,7 @@ DATA = DataView(
             problem=None,
         ),
         SourceRow(
-            source="import:vix.csv",
+            source="import",
             tried_ns=from_iso("2026-11-21T00:05:20Z"),
             success_ns=from_iso("2026-11-14T00:05:20Z"),
             files=0,
@@ -79,6 +96,89 @@ DATA = DataView(
     quarantined=2,
     restated=0,
 )
+
+
+# The detail of BTC/USDT h4: gaps, changes in the hours that it is built from, rejected rows, two sources.
+KEY = BarKey(AssetClass.CRYPTO, "BTC/USDT", Timeframe.H4)
+CHANGED = {
+    "timeframe": "1h",
+    "ts_ns": from_iso("2026-11-18T14:00:00Z"),
+    "found_ns": from_iso("2026-11-20T00:05:11Z"),
+    "source": "binance",
+    "runs": ("a41f00aa11bb", "9c0200aa11bb"),
+}
+DETAIL = SeriesView(
+    symbol="BTC/USDT",
+    files=(
+        FileDetail(
+            row=next(row for row in DATA.series if row.symbol == "BTC/USDT"),
+            gap_bars=5,
+            gaps=(
+                Gap(from_ns=from_iso("2024-03-01T04:00:00Z"), to_ns=from_iso("2024-03-02T00:00:00Z"), bars=6),
+                Gap(from_ns=from_iso("2018-02-08T00:00:00Z"), to_ns=from_iso("2018-02-09T16:00:00Z"), bars=11),
+            ),
+            scattered=3,
+            restatements=(
+                Change(field="close", before=97_210.0, after=97_210.5, **CHANGED),
+                Change(field="volume", before=1234.5678, after=1240.25, **CHANGED),
+            ),
+            quarantined=(
+                QuarantinedRow(
+                    file="btc.csv",
+                    line=4711,
+                    rule="ohlc-consistency",
+                    detail="high is not the highest or low not the lowest of the bar",
+                    raw="2024-02-29T23:00:00Z,61000.0,60900.0,60850.0,61100.0,12.5",
+                    found_at_ns=from_iso("2026-11-19"),
+                ),
+            ),
+            provenance=Provenance(
+                path="data/crypto/BTC-USDT_h4.parquet",
+                size_bytes=1_270_734,
+                written_ns=from_iso("2026-11-21T00:05:11Z"),
+                source="derived:1h",
+                origin="kraken",
+                derived_from=("1h",),
+                pieces=(
+                    Piece(source="binance", from_ns=from_iso("2017-08-17T04:00:00Z")),
+                    Piece(source="kraken", from_ns=from_iso("2026-11-19T08:00:00Z")),
+                ),
+                note="volume of one venue alone",
+                adjustment="none",
+                calendar="24/7",
+                fingerprint="7b023da807532b6ff98bbfb9fcc1182b",
+            ),
+        ),
+    ),
+    actions=ActionsDetail(
+        source="yahoo",
+        asked_from_ns=0,
+        asked_until_ns=from_iso("2026-11-21"),
+        events=(Action(ex_ns=from_iso("2026-06-19"), kind="dividend", value=1.75),),
+        restatements=(),
+        problem=None,
+    ),
+)
+
+
+def shown_bars(count: int = 12_345, *, flat: bool = False) -> Shown:
+    """Bars of four hours in waves, some rising, some falling; flat ones have one value each."""
+    places = np.arange(count)
+    close = 90_000.0 + 8_000.0 * np.sin(places / 11.0) + 900.0 * np.sin(places * 1.7)
+    opened = close if flat else np.concatenate((close[:1], close[:-1]))
+    reach = 0.0 if flat else 300.0 + 250.0 * np.cos(places * 0.9)
+    ts = from_iso("2026-11-20T20:00:00Z") - H4_NS * places[::-1]
+    return Shown(
+        Bars(
+            ts=ts,
+            open=opened,
+            high=np.maximum(opened, close) + reach,
+            low=np.minimum(opened, close) - reach,
+            close=close,
+            volume=np.full(count, np.nan) if flat else 1000.0 + 600.0 * np.sin(places / 5.0),
+            known_at=ts + H4_NS,
+        )
+    )
 
 
 def run_row(run_id: str, name: str, **changes: Any) -> RunRow:
@@ -238,8 +338,8 @@ REGIME = RegimeView(
     ),
     limits=(Limit(name="gross", base=1.2, now=0.8), Limit(name="crypto class", base=0.2, now=0.2)),
     changes=(
-        Change(ts_ns=from_iso("2026-11-03T16:00:00Z"), axis="volatility", before="LOW", after="NORMAL", value=16.1),
-        Change(ts_ns=from_iso("2026-10-02T20:00:00Z"), axis="equity", before="NEUTRAL", after="BULL", value=571.0),
+        Turn(ts_ns=from_iso("2026-11-03T16:00:00Z"), axis="volatility", before="LOW", after="NORMAL", value=16.1),
+        Turn(ts_ns=from_iso("2026-10-02T20:00:00Z"), axis="equity", before="NEUTRAL", after="BULL", value=571.0),
     ),
 )
 

@@ -311,7 +311,71 @@ async def test_progress_of_a_daily_comes_from_its_recorded_steps(scripted: Calla
         assert "daily is running already" in said(app, "#news")
         (app.workspace.results / "go on").touch()
         await until(pilot, lambda: "daily: done" in said(app, "#news"))
-        assert said(app, "#pane-data .job") == ""
+        assert "running" not in said(app, "#pane-data .job")
+
+
+UPDATE = """
+import sys, time
+from pathlib import Path
+from tradeterm.store.progress import ProgressFile
+results = Path(sys.argv[1])
+file = ProgressFile.named(each=True)
+file.report("yahoo", 3, 8)
+file.report("fred", 0, 2)
+while not (results / "go on").exists():
+    time.sleep(0.01)
+file.end("10 files: 42 bars added, 1 restated, 0 files failed")
+print("a table of ten files")
+"""
+
+
+async def test_a_running_update_tells_of_each_source_how_many_files_are_done(
+    scripted: Callable[[str], TradetermApp],
+) -> None:
+    app = scripted(UPDATE)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1", "u")
+        await until(pilot, lambda: "3/8" in said(app, "#pane-data .job"))
+        total, yahoo, fred = said(app, "#pane-data .job").splitlines()
+        assert total.startswith("running: update  3/10  ")
+        assert yahoo.split()[0] == "yahoo"
+        assert yahoo.split()[-1] == "3/8"
+        assert (yahoo.count("━"), fred.count("━"), fred.split()[-1]) == (9, 0, "0/2")
+        (app.workspace.results / "go on").touch()
+        await until(pilot, lambda: "update: done" in said(app, "#news"))
+
+
+async def test_what_came_of_a_command_stays_until_the_next_one(scripted: Callable[[str], TradetermApp]) -> None:
+    app = scripted(UPDATE)
+    (app.workspace.results / "go on").touch()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1", "u")
+        await until(pilot, lambda: "42 bars added, 1 restated" in said(app, "#pane-data .job"))
+        told = said(app, "#pane-data .job")
+        assert told.startswith("update: done after ")
+        assert "(o: all of it)" in " ".join(told.split())
+        await pilot.press("2", "1", "r")
+        assert said(app, "#pane-data .job") == told
+        await pilot.press("o")
+        assert "a table of ten files" in said(app, ".scroll Lines")
+        await pilot.press("escape")
+        (app.workspace.results / "go on").unlink()
+        await pilot.press("u")
+        await until(pilot, lambda: "running: update" in said(app, "#pane-data .job"))
+        assert "42 bars added" not in said(app, "#pane-data .job")
+        (app.workspace.results / "go on").touch()
+        await until(pilot, lambda: not app.runner.running)
+    # What it told on the way is not left behind.
+    assert not list((app.workspace.logs / "jobs").glob("*.progress"))
+
+
+async def test_a_command_that_was_partly_done_says_what_failed(scripted: Callable[[str], TradetermApp]) -> None:
+    app = scripted(UPDATE + "sys.exit(4)")
+    (app.workspace.results / "go on").touch()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1", "u")
+        await until(pilot, lambda: "! update: exit 4 after " in said(app, "#pane-data .job"))
+        assert "0 files failed" in " ".join(said(app, "#pane-data .job").split())
 
 
 async def test_leaving_says_which_command_runs_on(scripted: Callable[[str], TradetermApp]) -> None:

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixed_views import RUN
+from fixed_views import DETAIL, RUN, shown_bars
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tradeterm.tui import keys
 from tradeterm.tui.app import TradetermApp
-from tradeterm.tui.messages import RunRead
+from tradeterm.tui.messages import RunRead, SeriesRead
 from tradeterm.tui.screens.detail import DetailScreen
 from tradeterm.tui.screens.form import FormScreen
 from tradeterm.tui.screens.help import HelpScreen
 from tradeterm.tui.screens.modal import Palette
+from tradeterm.tui.screens.series import SeriesScreen
 from tradeterm.tui.screens.work import WorkScreen
+from tradeterm.tui.widgets.candles import CandleChart
 from tradeterm.tui.widgets.lines import Lines
 
 IMPORTED = ["--symbol", "BTC/USDT", "--timeframe", "daily"]
@@ -141,13 +143,58 @@ async def clears_the_filter_then_the_zoom(app: TradetermApp, pilot: Pilot[Any], 
 
 @shows("detail")
 async def opens_the_detail(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    app.read_series = lambda key: None  # type: ignore[assignment,method-assign]
     for number, said in enumerate(("12,345", "Sharpe", "after risk", "541.00", "equity_trend.py", "321 matured"), 1):
         app.post_message(RunRead("a41f00aa11bb", RUN))
         await pilot.press(str(number), key)
-        assert isinstance(app.screen, DetailScreen)
+        assert isinstance(app.screen, SeriesScreen if number == 1 else DetailScreen)
         text = str(app.screen.query_one(".scroll Lines", Lines).render())
         assert said.lower() in text.lower(), text
         await pilot.press("escape")
+
+
+async def bars_shown(app: TradetermApp, pilot: Pilot[Any], *names: str) -> tuple[int, int]:
+    """Open the detail of BTC/USDT h4, press these, and return which of its bars are drawn."""
+    app.read_series = lambda key: app.post_message(SeriesRead(key, DETAIL, shown_bars()))  # type: ignore[assignment,method-assign]
+    if not isinstance(app.screen, SeriesScreen):
+        await pilot.press("1", "j", "j", "j", "enter")
+        await pilot.pause()
+    await pilot.press(*names)
+    view = app.screen.query_one(CandleChart).view
+    assert view is not None
+    return view.first, view.end
+
+
+@shows("fewer_bars", "more_bars")
+async def shows_half_or_twice_as_many_bars(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    first, end = await bars_shown(app, pilot)
+    assert end == 12_345
+    many = end - first
+    first, end = await bars_shown(app, pilot, key)
+    assert (end, end - first) == (12_345, many * 2 if key == "minus" else many // 2)
+    # There is an end to both.
+    first, end = await bars_shown(app, pilot, *[key] * 12)
+    assert (first, end) == ((0, 12_345) if key == "minus" else (12_345 - many // 4, 12_345))
+
+
+@shows("earlier", "later")
+async def shows_earlier_or_later_bars(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    first, end = await bars_shown(app, pilot)
+    step = (end - first) // 4
+    earlier = await bars_shown(app, pilot, "left", "left")
+    assert earlier == (first - 2 * step, end - 2 * step)
+    moved = await bars_shown(app, pilot, key)
+    assert moved[0] == first - (3 if key in ("left", "h") else 1) * step
+    assert moved[1] - moved[0] == end - first
+    # Not beyond the newest bar.
+    assert await bars_shown(app, pilot, *["right"] * 9) == (first, end)
+
+
+@shows("newest")
+async def goes_back_to_the_newest_bars(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    before = await bars_shown(app, pilot)
+    assert await bars_shown(app, pilot, "minus", "left", "left") != before
+    assert await bars_shown(app, pilot, key) == before
 
 
 @shows("zoom")
@@ -203,9 +250,9 @@ async def imports_a_file(app: TradetermApp, pilot: Pilot[Any], key: str) -> None
     assert given(app) == ["data", "import", "/tmp/my bars.csv", *IMPORTED]
 
 
-@shows("output")
+@shows("output", "output_here")
 async def shows_what_the_last_command_printed(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
-    await pilot.press(key)
+    await pilot.press("1", key)
     assert "no command has ended yet" in news(app)
     await pilot.press("1", "u")
     await until(pilot, lambda: "update: done" in news(app))
@@ -335,6 +382,8 @@ def test_no_two_keys_that_are_live_together_clash() -> None:
         ]
         names = [name for name, _ in live]
         assert len(names) == len(set(names)), live
+    modal = [name for key in keys.REGISTRY if key.where in ("everywhere", "modal", "series") for name in key.keys]
+    assert len(modal) == len(set(modal)), modal
 
 
 def test_kill_keys_are_never_bound_to_anything_else() -> None:

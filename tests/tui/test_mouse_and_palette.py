@@ -11,9 +11,9 @@ from textual.widgets import Footer
 
 from tradeterm.tui import keys
 from tradeterm.tui.app import TradetermApp
-from tradeterm.tui.screens.detail import DetailScreen
 from tradeterm.tui.screens.form import FormScreen
 from tradeterm.tui.screens.modal import Palette
+from tradeterm.tui.screens.series import SeriesScreen
 from tradeterm.tui.screens.work import WorkScreen
 
 MakeApp = Callable[..., TradetermApp]
@@ -79,7 +79,7 @@ async def test_over_a_modal_the_palette_offers_what_works_there(make_app: MakeAp
     app = make_app()
     async with app.run_test() as pilot:
         await pilot.press("enter")
-        assert isinstance(app.screen, DetailScreen)
+        assert isinstance(app.screen, SeriesScreen)
         offered = {command.title for command in app.get_system_commands(app.screen)}
         assert "theme (t)" in offered
         assert "zoom (z)" not in offered

@@ -6,18 +6,23 @@ After an intended change: ``pytest tests/tui/test_snapshots.py --snapshot-update
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from fixed_views import NOW, RUN, RUNS, VIEWS, status
+from fixed_views import DETAIL, NOW, RUN, RUNS, VIEWS, shown_bars, status
 from textual.pilot import Pilot
 
 from tradeterm import killfile
 from tradeterm.killfile import KillRecord
+from tradeterm.store.progress import Part
 from tradeterm.tui.app import TradetermApp
+from tradeterm.tui.jobs import Job
 from tradeterm.tui.keys import PANES
-from tradeterm.tui.messages import RunRead
+from tradeterm.tui.messages import JobMoved, RunRead, SeriesRead
 from tradeterm.tui.screens.work import WorkScreen
+from tradeterm.tui.widgets.lines import Lines
+from tradeterm.tui.widgets.tabs import Tabs
 from tradeterm.views import book, data, regime, runs, signals
 from tradeterm.views import status as status_view
 
@@ -34,6 +39,39 @@ def pressing(*names: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
         pilot.app.post_message(RunRead(RUN.row.run_id, RUN))
         await pilot.press(*names)
         await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+    return before
+
+
+RUNNING = Job(
+    number=1,
+    name="update",
+    pane="data",
+    output=Path("update.out"),
+    errors=Path("update.err"),
+    parts=(Part("yahoo", 7, 9), Part("binance", 2, 2), Part("fred", 0, 3)),
+    seconds=12,
+)
+ENDED = Job(
+    number=2,
+    name="validate",
+    pane="data",
+    output=Path("validate.out"),
+    errors=Path("validate.err"),
+    outcome="1 error, 12 warning, 30 info",
+    seconds=3,
+    code=4,
+)
+
+
+def after_job(job: Job) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """Go to pane 1 and let a command have come so far."""
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await pilot.press("1")
+        pilot.app.post_message(JobMoved(job))
+        await pilot.pause()
         await pilot.pause()
 
     return before
@@ -58,6 +96,34 @@ def test_pane_at_80_by_24(app: TradetermApp, snap_compare: Compare, pane: str) -
 def test_pane_zoomed(app: TradetermApp, snap_compare: Compare, pane: str, size: tuple[int, int]) -> None:
     number = str(PANES.index(pane) + 1)
     assert snap_compare(app, terminal_size=size, run_before=pressing("2" if number == "1" else "1", number, "z"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 48)], ids=["80x24", "120x36", "160x48"])
+def test_series_detail(app: TradetermApp, snap_compare: Compare, size: tuple[int, int]) -> None:
+    read = lambda key: app.post_message(SeriesRead(key, DETAIL, shown_bars()))  # noqa: E731
+    app.read_series = read  # type: ignore[assignment,method-assign]
+    assert snap_compare(app, terminal_size=size, run_before=pressing("1", "j", "j", "j", "enter"))
+
+
+def test_series_detail_scrolled_and_without_colour(
+    make_app: MakeApp, snap_compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = make_app()
+    read = lambda key: app.post_message(SeriesRead(key, DETAIL, shown_bars()))  # noqa: E731
+    app.read_series = read  # type: ignore[assignment,method-assign]
+    keys = ("1", "j", "j", "j", "enter", "minus", "left", "pagedown", "pagedown")
+    assert snap_compare(app, terminal_size=(80, 24), run_before=pressing(*keys))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
+def test_update_running(app: TradetermApp, snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(app, terminal_size=size, run_before=after_job(RUNNING))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+def test_validation_ended(app: TradetermApp, snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(app, terminal_size=size, run_before=after_job(ENDED))
 
 
 def test_screen_at_120_by_36(app: TradetermApp, snap_compare: Compare) -> None:
@@ -117,6 +183,28 @@ async def test_panes_that_fit_are_shown(make_app: MakeApp, size: tuple[int, int]
             assert panes == ["orders"]
 
 
+def too_high(app: TradetermApp) -> list[Lines]:
+    """Blocks of lines with blank rows beneath their text."""
+    return [
+        lines
+        for lines in app.screen.query(Lines)
+        if lines.styles.height is not None
+        and lines.styles.height.is_auto
+        and lines.display
+        and lines.region.height > str(lines.render()).count("\n") + 1
+    ]
+
+
+async def test_lines_have_the_height_of_their_text_at_every_size(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for size in ((80, 24), (160, 48), (120, 36), (140, 48), (80, 24), (160, 48)):
+            await pilot.resize_terminal(*size)
+            # A change of height takes a second layout; the suite's own time limit ends a wait that never does.
+            while too_high(app):
+                await pilot.pause(0.01)
+
+
 async def test_resizing_both_ways_keeps_pane_and_rows(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -144,6 +232,26 @@ async def test_mode_and_kill_hint_are_never_cut(make_app: MakeApp, width: int) -
         assert hint.region.right == width
         assert "F9 KILL" in str(hint.render())
         assert app.has_class("-live")
+
+
+@pytest.mark.parametrize("troubled", [False, True])
+@pytest.mark.parametrize("pane", PANES)
+async def test_the_count_beside_the_tabs_is_never_cut(make_app: MakeApp, pane: str, troubled: bool) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(str(PANES.index(pane) + 1))
+        screen = app.screen
+        assert isinstance(screen, WorkScreen)
+        tabs = screen.query_one(Tabs)
+        tabs.show(pane, PANES if troubled else (), screen.here.count)
+        await pilot.pause()
+        line = str(tabs.render())
+        assert len(line) <= 79
+        named = line.rpartition("Orders")[2].removeprefix("!").strip("] ")
+        assert named
+        # Whole parts from the first on; all of them where no tab has trouble.
+        assert f"{screen.here.count}  ".startswith(f"{named}  ")
+        assert troubled or named == screen.here.count
 
 
 @pytest.mark.parametrize("name", ["data", "runs", "book"])

@@ -21,11 +21,12 @@ from tradeterm.core.time import from_ns
 from tradeterm.tui import keys, themes
 from tradeterm.tui.driver import with_kill
 from tradeterm.tui.jobs import Runner
-from tradeterm.tui.messages import JobMoved, LatchMoved, PollerStopped, RunRead, ViewUpdated
+from tradeterm.tui.messages import JobMoved, LatchMoved, PollerStopped, RunRead, SeriesRead, ViewUpdated
 from tradeterm.tui.poller import Poller
 from tradeterm.tui.readers import Readers
 from tradeterm.tui.screens.help import HelpScreen
 from tradeterm.tui.screens.modal import Palette
+from tradeterm.tui.screens.series import SeriesScreen
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.status_bar import StatusBar
 from tradeterm.views.runs import build_run
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from tradeterm.config.settings import Settings
     from tradeterm.config.workspace import Workspace
+    from tradeterm.core.market import BarKey
     from tradeterm.views.status import StatusView
 
 __all__ = ["TradetermApp", "command_of", "run"]
@@ -175,6 +177,12 @@ class TradetermApp(App[object]):
         if work_screen is not None:
             work_screen.show_run(message.run_id, message.found)
 
+    def on_series_read(self, message: SeriesRead) -> None:
+        """Show a bar file that its detail asked for."""
+        for screen in self.screen_stack:
+            if isinstance(screen, SeriesScreen) and screen.key == message.key:
+                screen.take(message.found, message.bars)
+
     def on_poller_stopped(self, message: PollerStopped) -> None:
         """End with the poller's own failure: a screen that no longer follows the stores would lie."""
         raise message.failure
@@ -189,6 +197,10 @@ class TradetermApp(App[object]):
         work_screen = self._work_screen()
         if work_screen is not None:
             work_screen.show(name, view, trouble)
+        if name == "data" and view is not None:
+            for screen in self._screen_stack:
+                if isinstance(screen, SeriesScreen):
+                    screen.follow(view)
 
     def refresh_views(self) -> None:
         """Have everything read again."""
@@ -206,14 +218,22 @@ class TradetermApp(App[object]):
             found = f"run {run_id} can't be shown ({type(failure).__name__}: {failure})"
         self.post_message(RunRead(run_id, found))
 
+    @work(thread=True, exclusive=True, exit_on_error=False, group="series")
+    def read_series(self, key: BarKey) -> None:
+        """Read one bar file for its detail."""
+        found, bars = self.readers.series(key)
+        self.post_message(SeriesRead(key, found, bars))
+
     # Actions
 
     def action_help(self) -> None:
         """Show the keys."""
         if isinstance(self.screen, HelpScreen):
             return
-        on_work = isinstance(self.screen, WorkScreen)
-        self.push_screen(HelpScreen(self.screen.active if on_work and isinstance(self.screen, WorkScreen) else None))
+        if isinstance(self.screen, SeriesScreen):
+            self.push_screen(HelpScreen("series"))
+            return
+        self.push_screen(HelpScreen(self.screen.active if isinstance(self.screen, WorkScreen) else None))
 
     def action_command_palette(self) -> None:
         """Open the palette."""

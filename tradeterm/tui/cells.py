@@ -30,6 +30,7 @@ __all__ = [
     "fit",
     "header",
     "initials",
+    "instant",
     "line",
     "money",
     "pairs",
@@ -111,6 +112,11 @@ def quantity(value: float | None) -> str:
 def stamp(ns: int | None) -> str:
     """Return an instant without its year: ``11-20 20:00Z``."""
     return DASH if ns is None else from_ns(ns).strftime("%m-%d %H:%MZ")
+
+
+def instant(ns: int | None) -> str:
+    """Return an instant with its year: ``2026-11-20 20:00Z``."""
+    return DASH if ns is None else from_ns(ns).strftime("%Y-%m-%d %H:%MZ")
 
 
 def decision(ns: int) -> str:
@@ -203,8 +209,8 @@ def header(fitted: Sequence[tuple[int, Column, int]]) -> Text:
 
 
 def prose(text: str, width: int, style: str = "") -> list[Text]:
-    """Return running text, broken between words."""
-    return [Text(part, style) for part in textwrap.wrap(text, max(20, width))]
+    """Return running text, broken between words; a date is one."""
+    return [Text(part, style) for part in textwrap.wrap(text, max(20, width), break_on_hyphens=False)]
 
 
 def pairs(values: Mapping[str, str], width: int) -> list[Text]:
@@ -212,7 +218,7 @@ def pairs(values: Mapping[str, str], width: int) -> list[Text]:
     name_width = max((len(name) for name in values), default=0) + 2
     lines = []
     for name, value in values.items():
-        parts = textwrap.wrap(value, max(20, width - name_width)) or [""]
+        parts = textwrap.wrap(value, max(20, width - name_width), break_on_hyphens=False) or [""]
         lines.append(Text.assemble((f"{name:<{name_width}}", DIM), parts[0]))
         lines += [Text(" " * name_width + part) for part in parts[1:]]
     return lines

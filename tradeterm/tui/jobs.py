@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
 from tradeterm.core.errors import StoreError
 from tradeterm.store.ledger import Ledger
+from tradeterm.store.progress import VARIABLE, read_progress
 from tradeterm.tui.messages import JobMoved
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from textual.message import Message
+
+    from tradeterm.store.progress import Part
 
 __all__ = ["Job", "Runner"]
 
@@ -29,7 +34,8 @@ _STEPS = ("refresh", "train", "predict", "realise", "snapshot", "report")
 class Job:
     """One subprocess as it stands.
 
-    pane : where its line is shown; progress : such as ``3/6 predict``; code : None while it runs
+    pane : where it is shown; step : such as ``3/6 predict``; code : None while it runs
+    parts : what it does now, and how far that is; outcome : what came of it in a line, if it says so, or why it failed
     output, errors : files with what it printed
     """
 
@@ -38,7 +44,9 @@ class Job:
     pane: str
     output: Path
     errors: Path
-    progress: str = ""
+    step: str = ""
+    parts: tuple[Part, ...] = ()
+    outcome: str = ""
     seconds: int = 0
     code: int | None = None
 
@@ -46,8 +54,16 @@ class Job:
     def line(self) -> str:
         """What the pane says about it."""
         if self.code is None:
-            return f"running: {self.name} {self.progress}  {self.seconds} s".replace("   ", "  ")
+            words = [f"running: {self.name} {self.step}".rstrip(), *self._done(), f"{self.seconds} s"]
+            return "  ".join(words)
         return f"{self.name}: {'done' if self.code == 0 else f'exit {self.code}'} after {self.seconds} s"
+
+    def _done(self) -> list[str]:
+        """How far it is in all; of a single part its name too."""
+        if not self.parts:
+            return []
+        done, total = sum(part.done for part in self.parts), sum(part.total for part in self.parts)
+        return [f"{done}/{total}" + (f" {self.parts[0].what}" if len(self.parts) == 1 else "")]
 
     def told(self, newest: int = 200) -> list[str]:
         """Return what it printed, the end of it where it is long."""
@@ -93,6 +109,7 @@ class Runner:
             with job.output.open("wb") as output, job.errors.open("wb") as errors:
                 process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
                     [*self.command, *words],
+                    env={**os.environ, VARIABLE: str(_progress_file(job))},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=errors,
@@ -112,8 +129,12 @@ class Runner:
             try:
                 code = process.wait(_TICK_S)
             except subprocess.TimeoutExpired:
-                progress = steps.progress() if steps is not None else ""
-                now = replace(job, progress=progress, seconds=int(time.monotonic() - began))
+                now = replace(
+                    job,
+                    step=steps.now() if steps is not None else "",
+                    parts=_parts(job),
+                    seconds=int(time.monotonic() - began),
+                )
                 if now != job:
                     job = self._running[job.name] = now
                     self.post(JobMoved(job))
@@ -122,7 +143,27 @@ class Runner:
         del self._running[job.name]
         if steps is not None:
             steps.close()
-        self.post(JobMoved(replace(job, code=code, seconds=int(time.monotonic() - began))))
+        ended = replace(job, code=code, outcome=_outcome(job, code), seconds=int(time.monotonic() - began))
+        with suppress(OSError):
+            _progress_file(job).unlink()
+        self.post(JobMoved(ended))
+
+
+def _progress_file(job: Job) -> Path:
+    return job.output.with_suffix(".progress")
+
+
+def _parts(job: Job) -> tuple[Part, ...]:
+    # The steps of a daily run are told by what it has recorded.
+    return tuple(part for part in read_progress(_progress_file(job)).parts if part.what not in _STEPS)
+
+
+def _outcome(job: Job, code: int) -> str:
+    """What the command says came of it; else, where it failed, its last line."""
+    said = read_progress(_progress_file(job)).outcome
+    if said or not code:
+        return said
+    return next((line.strip() for line in reversed(job.told()) if line.strip()), "")
 
 
 class _Steps:
@@ -132,7 +173,7 @@ class _Steps:
         self._ledger = Ledger.reader(results)
         self._before = self._newest()
 
-    def progress(self) -> str:
+    def now(self) -> str:
         newest = self._newest()
         if newest is None or newest == self._before:
             return ""

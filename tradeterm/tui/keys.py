@@ -7,9 +7,9 @@ from typing import Literal
 
 from textual.binding import Binding
 
-__all__ = ["KILL_KEYS", "NOUNS", "PANES", "REGISTRY", "Key", "bindings", "keys_of", "markdown"]
+__all__ = ["KILL_KEYS", "NOUNS", "PANES", "PLACES", "REGISTRY", "Key", "bindings", "keys_of", "markdown"]
 
-Where = Literal["everywhere", "work", "table", "modal", "data", "runs", "book", "regime", "board", "orders"]
+Where = Literal["everywhere", "work", "table", "modal", "series", "data", "runs", "book", "regime", "board", "orders"]
 
 # Never printable, as an input would take those, and in no user's keymap.
 KILL_KEYS = frozenset({"f9", "ctrl+g"})
@@ -23,11 +23,12 @@ NOUNS = {
     "board": "Lifecycle board",
     "orders": "Orders",
 }
-_PLACES: dict[str, str] = {
+PLACES: dict[str, str] = {
     "everywhere": "Everywhere",
     "work": "Work screen",
     "table": "Tables",
     "modal": "Modals",
+    "series": "Detail of a bar file",
     **{name: f"Pane {number}, {NOUNS[name]}" for number, name in enumerate(PANES, 1)},
 }
 
@@ -161,6 +162,13 @@ REGISTRY: tuple[Key, ...] = (
     _key("page_down", "pagedown", "page_down", "page down", "A page down.", "table", palette=False),
     _key("page_up", "pageup", "page_up", "page up", "A page up.", "table", palette=False),
     _key("close", "escape", "screen.leave", "close", "Close without doing anything.", "modal", shown="esc"),
+    _key(
+        "fewer_bars", "plus equals_sign", "screen.zoom(1)", "fewer bars", "Half as many bars.", "series", shown="+, ="
+    ),
+    _key("more_bars", "minus", "screen.zoom(-1)", "more bars", "Twice as many bars.", "series", shown="-"),
+    _key("earlier", "left h", "screen.scroll_bars(-1)", "earlier", "Earlier bars.", "series", shown="h, left"),
+    _key("later", "right l", "screen.scroll_bars(1)", "later", "Later bars.", "series", shown="l, right"),
+    _key("newest", "0", "screen.newest", "newest", "The newest bars, one to a candle.", "series"),
     _key("update", "u", "screen.update", "update", "Fetch what is new: `tradeterm data update`.", "data", footer=True),
     _key(
         "validate",
@@ -180,6 +188,7 @@ REGISTRY: tuple[Key, ...] = (
         "data",
         footer=True,
     ),
+    _key("output_here", "o", "screen.output", "output", "What the last command printed.", "data", palette=False),
     _key(
         "backtest",
         "b",
@@ -220,7 +229,7 @@ def bindings(*places: Where) -> list[Binding]:
 def markdown() -> str:
     """Return the text of ``docs/keys.md``."""
     parts = ["# Keys\n"]
-    for place, title in _PLACES.items():
+    for place, title in PLACES.items():
         found = keys_of(place)
         if found:
             rows = [f"| `{key.shown.replace('|', chr(92) + '|')}` | {key.help} |" for key in found]

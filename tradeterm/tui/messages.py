@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from tradeterm.core.market import BarKey
     from tradeterm.tui.jobs import Job
+    from tradeterm.views.candles import Shown
     from tradeterm.views.runs import RunView
+    from tradeterm.views.series import SeriesView
 
-__all__ = ["JobMoved", "LatchMoved", "PollerStopped", "RunRead", "ViewUpdated"]
+__all__ = ["JobMoved", "LatchMoved", "PollerStopped", "RunRead", "SeriesRead", "ViewUpdated"]
 
 
 class ViewUpdated(Message):
@@ -59,3 +62,14 @@ class PollerStopped(Message):
     def __init__(self, failure: BaseException) -> None:
         super().__init__()
         self.failure = failure
+
+
+class SeriesRead(Message):
+    """A bar file was read in full, or can't be: then ``found`` says why in one line.
+
+    bars : what of it can be drawn, None where that can't be read
+    """
+
+    def __init__(self, key: BarKey, found: SeriesView | str, bars: Shown | None = None) -> None:
+        super().__init__()
+        self.key, self.found, self.bars = key, found, bars

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tradeterm import killfile
 from tradeterm.core.errors import TradetermError
 from tradeterm.tui.messages import LatchMoved, PollerStopped, ViewUpdated
+from tradeterm.tui.readers import ODD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,6 @@ __all__ = ["Poller"]
 _TICK_S = 0.25
 # Ages move even where nothing else does.
 _TICKS_TO_AGE = 120
-# What a store of another version or another program's hand may do to a builder.
-_ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError)
 
 
 class Poller(threading.Thread):
@@ -88,7 +87,7 @@ class Poller(threading.Thread):
             view = self._readers.build(name)
         except TradetermError as failure:
             trouble = str(failure)
-        except _ODD as failure:
+        except ODD as failure:
             trouble = f"what is stored can't be shown ({type(failure).__name__}: {failure}); see `tradeterm doctor`"
         if self._shown.get(name) != (view, trouble):
             self._shown[name] = (view, trouble)

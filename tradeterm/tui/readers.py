@@ -9,9 +9,9 @@ import tempfile
 from typing import IO, TYPE_CHECKING, Any
 
 from tradeterm import killfile
-from tradeterm.core.errors import StoreError
+from tradeterm.core.errors import StoreError, TradetermError
 from tradeterm.store.ledger import Ledger
-from tradeterm.views import board, book, data, orders, regime, runs, signals, status
+from tradeterm.views import board, book, data, orders, regime, runs, series, signals, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
     from tradeterm.config.settings import Settings
     from tradeterm.config.workspace import Workspace
+    from tradeterm.core.market import BarKey
+    from tradeterm.views.candles import Shown
+    from tradeterm.views.series import SeriesView
 
-__all__ = ["Readers"]
+__all__ = ["ODD", "Readers"]
+
+# What a store of another version or another program's hand may do to a builder.
+ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError)
 
 _DEPENDS = {
     "status": ("ledger", "kill", "day"),
@@ -77,6 +83,19 @@ class Readers:
             When a store can't be read; the message is one line for people.
         """
         return getattr(self, f"_build_{name}")(self._clock())
+
+    def series(self, key: BarKey) -> tuple[SeriesView | str, Shown | None]:
+        """Read one bar file in full, or say in a line why it can't be; unlike the others, in any thread."""
+        from tradeterm.views.candles import Shown
+
+        config = self._settings.config if self._settings is not None else None
+        try:
+            found, bars = series.read(self._workspace, self._clock(), key, config=config, profile=self.profile)
+            return found, None if bars is None else Shown(bars)
+        except TradetermError as failure:
+            return str(failure), None
+        except ODD as failure:
+            return f"{key} can't be shown ({type(failure).__name__}: {failure}); see `tradeterm doctor`", None
 
     def close(self) -> None:
         """Let go of the ledger, and of a listing that still runs."""

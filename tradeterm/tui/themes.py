@@ -20,7 +20,17 @@ DARK = Theme(
     surface="#12171c",
     panel="#1b222a",
     dark=True,
-    variables={"border": "#33404c", "border-blurred": "#33404c", "footer-key-foreground": "#d9a15b"},
+    variables={
+        "border": "#33404c",
+        "border-blurred": "#33404c",
+        "footer-key-foreground": "#d9a15b",
+        "scrollbar": "#33404c",
+        "scrollbar-hover": "#4a5a69",
+        "scrollbar-active": "#d9a15b",
+        "scrollbar-background": "#12171c",
+        "scrollbar-background-hover": "#12171c",
+        "scrollbar-background-active": "#12171c",
+    },
 )
 LIGHT = Theme(
     name="tradeterm-light",
@@ -35,7 +45,17 @@ LIGHT = Theme(
     surface="#fcfaf6",
     panel="#e9e5dc",
     dark=False,
-    variables={"border": "#c2bbad", "border-blurred": "#c2bbad", "footer-key-foreground": "#9a5b12"},
+    variables={
+        "border": "#c2bbad",
+        "border-blurred": "#c2bbad",
+        "footer-key-foreground": "#9a5b12",
+        "scrollbar": "#c2bbad",
+        "scrollbar-hover": "#a79f8e",
+        "scrollbar-active": "#9a5b12",
+        "scrollbar-background": "#f1eee7",
+        "scrollbar-background-hover": "#f1eee7",
+        "scrollbar-background-active": "#f1eee7",
+    },
 )
 ORDER = ("tradeterm", "tradeterm-light", "ansi-dark", "ansi-light")
 

@@ -86,7 +86,7 @@ class OrdersPane(Pane):
     def summary(self) -> tuple[str, bool]:
         """Count what is open."""
         waiting = self.signals.waiting if self.signals is not None else 0
-        return f"0 orders  {waiting} signals waiting", self.view.kill is not None or self._signals_trouble is not None
+        return f"0 orders  {waiting} signals wait", self.view.kill is not None or self._signals_trouble is not None
 
     def detail(self, key: str) -> Detail | None:
         """Tell everything about a signal."""

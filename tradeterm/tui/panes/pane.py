@@ -10,7 +10,8 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from tradeterm.tui import keys
-from tradeterm.tui.cells import WARN
+from tradeterm.tui.cells import WARN, bar, prose
+from tradeterm.tui.screens.detail import DetailScreen
 from tradeterm.tui.widgets.grid import Grid
 from tradeterm.tui.widgets.lines import Lines
 
@@ -21,9 +22,15 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.widget import Widget
 
+    from tradeterm.store.progress import Part
     from tradeterm.tui.cells import Column, Row
+    from tradeterm.tui.jobs import Job
+    from tradeterm.tui.screens.modal import Modal
 
 __all__ = ["Detail", "Pane"]
+
+_BAR = 24
+_JOB_LINES = 6
 
 # Title of a detail modal, and its lines for a width.
 Detail = tuple[str, "Callable[[int], list[Text]]"]
@@ -34,6 +41,8 @@ class Pane(Vertical):
 
     NAME: ClassVar[str]
     COLUMNS: ClassVar[tuple[Column, ...]]
+    # The key that shows all that the last command printed.
+    OUTPUT: ClassVar[str] = "w"
 
     def __init__(self) -> None:
         super().__init__(id=f"pane-{self.NAME}", classes="pane")
@@ -41,7 +50,7 @@ class Pane(Vertical):
         self.trouble: str | None = None
         self.count = ""
         self.troubled = False
-        self._job = ""
+        self._job: Job | None = None
         self._subtitle = ""
         self.border_title = f"{keys.PANES.index(self.NAME) + 1} {keys.NOUNS[self.NAME]}"
 
@@ -109,11 +118,16 @@ class Pane(Vertical):
         """Return all there is about a row."""
         return None
 
-    def show_job(self, text: str) -> None:
-        """Show how a subprocess of this pane stands; nothing while none runs."""
-        if text != self._job:
-            self._job = text
-            self.query_one(".job", Lines).show(lambda width: [Text(text, "bold")] if text else [])
+    def opened(self, key: str) -> Modal[Any] | None:
+        """Return the screen that enter on a row opens."""
+        found = self.detail(key)
+        return None if found is None else DetailScreen(*found)
+
+    def show_job(self, job: Job) -> None:
+        """Show how a command of this pane stands; what came of it stays until the next one."""
+        if job != self._job:
+            self._job = job
+            self.query_one(".job", Lines).show(lambda width: _job_lines(job, width, self.OUTPUT))
 
     def start_filter(self) -> None:
         """Let a filter be typed."""
@@ -170,6 +184,27 @@ class Pane(Vertical):
         if subtitle != self._subtitle:
             self._subtitle = subtitle
             self.border_subtitle = subtitle
+
+
+def _job_lines(job: Job, width: int, key: str) -> list[Text]:
+    if job.code is None:
+        # One part is told by the line itself; several stand beneath, a bar each.
+        parts = job.parts if len(job.parts) > 1 else ()
+        return [Text(job.line, "bold"), *_part_lines(parts, width)]
+    told = f"{job.line}: {job.outcome}" if job.outcome else job.line
+    text = f"{'! ' if job.code else ''}{told}  ({key}: all of it)"
+    return prose(text, width, WARN if job.code else "bold")[:_JOB_LINES]
+
+
+def _part_lines(parts: Sequence[Part], width: int) -> list[Text]:
+    names = max((len(part.what) for part in parts), default=0)
+    room = min(_BAR, max(4, width - names - 12))
+    return [
+        Text.assemble(
+            f" {part.what:<{names}}  ", bar(part.done / max(1, part.total), room), f" {part.done}/{part.total}"
+        )
+        for part in parts
+    ]
 
 
 def _wrapped(text: str, style: str) -> Callable[[int], list[Text]]:

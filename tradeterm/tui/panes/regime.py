@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 
-from tradeterm.tui.cells import DASH, DIM, HEAD, WARN, Column, Row, age, date, pairs, percent, stamp, table
+from tradeterm.tui.cells import DASH, DIM, HEAD, WARN, Column, Row, age, date, decision, pairs, percent, stamp, table
 from tradeterm.tui.panes.pane import Detail, Pane
 from tradeterm.tui.widgets.grid import Grid
 from tradeterm.tui.widgets.lines import Lines
@@ -75,7 +75,8 @@ class RegimePane(Pane):
         if not self.view.axes:
             return "", False
         fresh = sum(not item.stale for item in self.view.axes)
-        text = f"{fresh} of {len(self.view.axes)} fresh at {stamp(self.view.asof_ns)}"
+        asof = "" if self.view.asof_ns is None else f"  at {decision(self.view.asof_ns)}"
+        text = f"{fresh} of {len(self.view.axes)} fresh{asof}"
         return text, self.view.stale or fresh < len(self.view.axes)
 
     def detail(self, key: str) -> Detail | None:

@@ -16,8 +16,10 @@ class HelpScreen(DetailScreen):
 
     def __init__(self, pane: str | None) -> None:
         places = [("Everywhere", "everywhere"), ("Work screen", "work"), ("Tables", "table"), ("Modals", "modal")]
-        if pane is not None and keys.keys_of(pane):
+        if pane in keys.NOUNS and keys.keys_of(pane):
             places.insert(0, (f"{keys.NOUNS[pane]} (this pane)", pane))
+        elif pane is not None and keys.keys_of(pane):
+            places.insert(0, (keys.PLACES[pane], pane))
 
         def make(width: int) -> list[Text]:
             lines: list[Text] = []
@@ -26,4 +28,4 @@ class HelpScreen(DetailScreen):
                 lines += [Text(title, "bold"), *pairs(found, width), Text()]
             return [*lines, *prose("Resume is no key, on purpose: tradeterm resume --kill --reason TEXT", width, DIM)]
 
-        super().__init__("Help" if pane is None else f"Help: {keys.NOUNS[pane]}", make)
+        super().__init__("Help" if pane is None else f"Help: {keys.NOUNS.get(pane, keys.PLACES[pane])}", make)

@@ -125,11 +125,13 @@ class WorkScreen(Screen[None]):
 
     def show_job(self, job: Job) -> None:
         """Show how a command stands in its pane, and its end in the news."""
-        self.pane_of(job.pane).show_job(job.line if job.code is None else "")
+        self.pane_of(job.pane).show_job(job)
         if job.code is not None:
             self._ended = job
-            told = [line for line in job.told() if line.strip()]
-            self.say(f"{job.line}{': ' + told[-1] if told and job.code else ''}", "" if job.code == 0 else "yellow")
+            told = f"{job.line}: {job.outcome}" if job.outcome else job.line
+            if len(told) > self.app.size.width - 2:
+                told = f"{job.line}; pane {keys.PANES.index(job.pane) + 1} says more"
+            self.say(told, "" if job.code == 0 else WARN)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Let the pane that is focused be the active one."""
@@ -187,11 +189,11 @@ class WorkScreen(Screen[None]):
         """Show all there is about the row under the cursor."""
         pane = self.here
         current = pane.grid.current
-        found = pane.detail(current) if current is not None and pane.view is not None else None
+        found = pane.opened(current) if current is not None and pane.view is not None else None
         if found is None:
             self.say("no row under the cursor")
             return
-        self.app.push_screen(DetailScreen(*found))
+        self.app.push_screen(found)
 
     def action_zoom(self) -> None:
         """Show this pane alone, and back."""

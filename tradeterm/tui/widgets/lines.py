@@ -34,7 +34,11 @@ class Lines(Static):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay out for the new width."""
+        before = self._painted
         self._lay_out()
+        if self._painted != before:
+            # Asked for within a layout, another one would be forgotten, and the height stay that of the text before.
+            self.call_after_refresh(self.refresh, layout=True)
 
     def _lay_out(self) -> None:
         lines = self._make(max(1, self.size.width or self._width_above()))

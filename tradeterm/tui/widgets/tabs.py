@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Tabs"]
 
+# Between the parts of a count.
+_BETWEEN = "  "
 _WORDS = {"data": "Data", "runs": "Runs", "book": "Book", "regime": "Regime", "board": "Board", "orders": "Orders"}
+
+
+def _fitting(count: str, room: int) -> str:
+    """As many parts of a count as there is room for, the first ones first; none is ever cut."""
+    parts = count.split(_BETWEEN)
+    while parts and len(_BETWEEN.join(parts)) > room:
+        parts.pop()
+    return _BETWEEN.join(parts)
 
 
 class Tabs(Static):
@@ -38,10 +48,8 @@ class Tabs(Static):
             style = "bold" if here else ("yellow" if name in troubled else "dim")
             text.append(f"[{word}]" if here else f" {word} ", style)
             self._spans.append((start, text.cell_len, number))
-        width = max(1, self.app.size.width)
-        if count:
-            room = width - text.cell_len - 1
-            text.append(count[:room].rjust(room), "dim")
+        room = self.app.size.width - text.cell_len - 1
+        text.append(_fitting(count, room).rjust(room), "dim")
         if text != self._painted:
             self._painted = text
             self.update(text)
