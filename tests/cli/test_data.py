@@ -280,7 +280,7 @@ def test_an_update_tells_of_each_source_how_many_files_are_done(tradeterm: Run, 
     assert tradeterm("data", "update", "SPY", "VIX", "--asof", "2016-03-01")[0] == 0
     assert watched[0].parts == (("sample", 0, 2),)
     assert watched[-2].parts == (("sample", 2, 2),)
-    assert watched[-1].outcome.startswith("4 files: ")
+    assert watched[-1].outcome.startswith("4 files, ")
     assert watched[-1].outcome.endswith(" bars added, 0 restated, 0 files failed")
 
 

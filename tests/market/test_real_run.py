@@ -14,7 +14,7 @@ from tradeterm.cli.diagnostics import run
 from tradeterm.config.load import load_settings
 from tradeterm.config.workspace import Workspace
 from tradeterm.core.time import from_iso
-from tradeterm.views import board, book, data, orders, regime, runs, status
+from tradeterm.views import board, book, data, orders, regime, runs, series, status
 
 MARKET = ROOT.parent / "shared" / "market"
 BOOK = ("--profile", "paper", "--experiment", "real-bars", "--json")
@@ -79,7 +79,16 @@ def test_the_book_runs_and_a_day_is_recorded_and_every_pane_has_something_to_sho
     workspace, now = Workspace(tmp_path / "workspace"), from_iso("2024-08-31T01:00Z")
     settings = load_settings(workspace, profile="paper", experiment=Path("real-bars"), env={})
     assert status.build(workspace, now, profile="paper").mode == "PAPER"
-    assert len(data.build(workspace, now, config=settings.config).series) == 12
+    overview = data.build(workspace, now, config=settings.config).series
+    assert len(overview) == 12
+    for row in overview:
+        detail = series.build(workspace, now, row.symbol, config=settings.config)
+        (file,) = [file for file in detail.files if file.row.timeframe == row.timeframe]
+        assert file.row == row
+        assert (len(file.gaps or ()), len(file.quarantined or ())) == (row.gaps, row.quarantined), row.symbol
+        assert file.problems == ()
+    # The figures of docs/first-real-run.md.
+    assert {row.symbol: row.quarantined for row in overview}["VIX"] == 47
     assert [row.kind for row in runs.build(workspace, now).runs] == ["snapshot", "backtest"]
     assert {row.symbol for row in book.build(workspace, now).positions} == {"SPY", "QQQ", "BTC/USDT"}
     states = {item.axis: item.state for item in regime.build(workspace, now).axes}

@@ -19,7 +19,7 @@ from tradeterm.store.bars import BarMeta, BarStore
 from tradeterm.tui.app import TradetermApp
 from tradeterm.tui.messages import SeriesRead
 from tradeterm.tui.screens.series import SeriesScreen
-from tradeterm.tui.screens.series_lines import series_lines
+from tradeterm.tui.screens.series_lines import _value, series_lines
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.candles import CandleChart
 from tradeterm.tui.widgets.lines import Lines
@@ -113,6 +113,23 @@ def test_a_long_list_is_cut_with_the_number_of_what_is_left_out() -> None:
     told = [line.plain for line in series_lines(file.row, many, 76)]
     assert sum(line.startswith("20") and line.split()[-1] in ("6", "11") for line in told) == 200
     assert "and 100 older ones: tradeterm data status SYMBOL --json has them all" in told
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (97_210.0, "97,210"),
+        (97_210.123456, "97,210.123456"),
+        (0.00001234, "0.00001234"),
+        (0.00001235, "0.00001235"),
+        (1_234_567_890.25, "1,234,567,890.2"),
+        (-0.38, "-0.38"),
+        (100.0, "100"),
+        (None, "-"),
+    ],
+)
+def test_changed_values_keep_the_digits_that_changed(value: float | None, text: str) -> None:
+    assert _value(value) == text
 
 
 def test_what_is_unknown_is_not_none() -> None:

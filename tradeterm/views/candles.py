@@ -52,7 +52,10 @@ class Candles:
 
 
 class Shown:
-    """What of a bar file can be drawn: rows with a price, of several vintages of a period the newest one."""
+    """What of a bar file can be drawn: rows with a price, of several vintages of a period the newest one.
+
+    least, greatest : of all prices, 0 without any
+    """
 
     def __init__(self, bars: Bars) -> None:
         there = np.isfinite(bars.open) & np.isfinite(bars.high) & np.isfinite(bars.low) & np.isfinite(bars.close)
@@ -67,6 +70,8 @@ class Shown:
         self.close: FloatArray = bars.close[chosen]
         self.volume: FloatArray = bars.volume[chosen]
         self.flat = bool((self.high == self.low).all())
+        self.least = float(self.low.min()) if len(chosen) else 0.0
+        self.greatest = float(self.high.max()) if len(chosen) else 0.0
 
     def __len__(self) -> int:
         return len(self.ts)

@@ -76,7 +76,7 @@ def _fetch(
     with invocation.logged(command), progress_each() as report:
         done = bring(settings, plan, asof_ns=asof_ns, clock=time.time_ns, progress=report, command=command)
     missing = [str(item.key) for item in done.items if item.error]
-    counts = f"{len(done.items)} files: {done.added:,} bars added, {done.restated} restated, {done.failed} files failed"
+    counts = f"{len(done.items)} files, {done.added:,} bars added, {done.restated} restated, {done.failed} files failed"
 
     def show(page: Page) -> None:
         columns = ("bars", "source", "state", ">added", ">restated", "last", ">late h")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tradeterm.tui.cells import DASH, DIM, WARN, Column, Row, age, date, instant, pairs, prose, quantity, table
+from tradeterm.tui.cells import DASH, DIM, WARN, Column, Row, age, date, instant, pairs, prose, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,7 +68,9 @@ def _facts(row: SeriesRow) -> dict[str, str]:
 
 def _counts(file: FileDetail) -> dict[str, str]:
     beside = f", {file.scattered:,} more bars missing in shorter runs" if file.scattered else ""
-    gaps = None if file.gaps is None else f"{len(file.gaps):,} of {file.gap_bars} or more bars in a row{beside}"
+    gaps = None
+    if file.gaps is not None:
+        gaps = f"{len(file.gaps) or 'none'} of {file.gap_bars} or more bars in a row{beside}"
     base = {change.timeframe for change in file.restatements} - {file.row.timeframe}
     of = f" of the {' and '.join(sorted(base))} bars that these are built from" if base else ""
     return {
@@ -103,8 +105,8 @@ def _changed(bars: Sequence[Sequence[Change]], width: int) -> list[Text]:
                 cells=(
                     instant(first.ts_ns) if change is first else "",
                     change.field,
-                    quantity(change.before),
-                    quantity(change.after),
+                    _value(change.before),
+                    _value(change.after),
                 ),
             )
             for change in changes
@@ -115,6 +117,15 @@ def _changed(bars: Sequence[Sequence[Change]], width: int) -> list[Text]:
         found = f"found {instant(first.found_ns)} by {first.source}; {runs}"
         lines += [Text.assemble("  ", line) for line in prose(found, width - 2, DIM)]
     return lines + _more(len(bars))
+
+
+def _value(value: float | None) -> str:
+    """Return a value with eleven digits, which tell apart whatever counts as a change."""
+    if value is None:
+        return DASH
+    whole = len(str(int(abs(value))))
+    text = f"{value:,.{max(0, 11 - whole)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _by_bar(changes: Sequence[Change]) -> Iterator[list[Change]]:
@@ -167,7 +178,7 @@ def _actions(found: ActionsDetail, width: int) -> list[Text]:
     since = date(found.asked_from_ns) if found.asked_from_ns else "the start"
     asked = f"{len(found.events):,} by {found.source}, asked from {since} to {date(found.asked_until_ns)}"
     rows = [
-        Row(key=str(place), cells=(date(event.ex_ns), event.kind, quantity(event.value)))
+        Row(key=str(place), cells=(date(event.ex_ns), event.kind, _value(event.value)))
         for place, event in enumerate(found.events[:_MOST])
     ]
     lines += [*prose(asked, width), *(table(_EVENTS, rows, width) if rows else []), *_more(len(found.events))]

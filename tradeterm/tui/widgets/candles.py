@@ -116,7 +116,7 @@ class CandleChart(Static):
         series = self._series
         if series is None or not len(series):
             return 0
-        ends = [float(series.low.min()), float(series.high.max())]
+        ends = (series.least, series.greatest)
         return max(len(f"{price:,.{_most_digits(abs(price))}f}") for price in ends) + 2
 
     def _draw(self) -> None:
