@@ -21,6 +21,8 @@ DAYS = ("2024-06-12", "2024-06-25", "2024-06-26", "2024-06-27")
 PICTURES = (
     ("workstation", 160, 48, ""),
     ("portfolio-80x24", 80, 24, "3"),
+    # BTC/USDT h4, the eleventh row.
+    ("bars-80x24", 80, 24, ",".join(["1", *["j"] * 10, "enter"])),
     ("killed-80x24", 80, 24, "6,f9"),
 )
 
