@@ -258,20 +258,20 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_again(
     stores: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hours(stores, 0, 1, 2)
-    plain = type(stores.bars).read
+    plain = type(stores.bars).read_whole
     replaced = []
 
-    def read(self: Any, key: BarKey) -> Any:
-        bars = plain(self, key)
+    def read_whole(self: Any, key: BarKey) -> Any:
+        bars, meta = plain(self, key)
         if not replaced:
             replaced.append(key)
             longer = picked(bars, np.array([0, 1, 2, 2]))
             longer.ts[-1] += HOUR_NS
             longer.known_at[-1] += HOUR_NS
-            self.write(key, longer, self.meta(key))
-        return bars
+            self.write(key, longer, meta)
+        return bars, meta
 
-    monkeypatch.setattr(type(stores.bars), "read", read)
+    monkeypatch.setattr(type(stores.bars), "read_whole", read_whole)
     found, bars = series.read(stores.workspace, NOW, HOURS, config=settings.config)
     assert bars is not None
     assert (only(found).row.rows, len(bars)) == (4, 4)

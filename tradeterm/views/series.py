@@ -213,9 +213,9 @@ class _Reader:
     def file(self, key: BarKey) -> tuple[FileDetail, Bars | None]:
         """One file in full, and its bars."""
         for _ in range(_ATTEMPTS):
-            stamp = self._stamp(key)
+            stamp = self.shelf.store.stamp(key)
             found = self._file(key)
-            if self._stamp(key) == stamp:
+            if self.shelf.store.stamp(key) == stamp:
                 break
         return found
 
@@ -231,7 +231,7 @@ class _Reader:
             return detail, None
         store = self.shelf.store
         try:
-            meta, bars, stat = store.meta(key), store.read(key), store.path(key).stat()
+            (bars, meta), stat = store.read_whole(key), store.path(key).stat()
         except (DataError, OSError) as failure:
             return replace(detail, problems=(*problems, str(failure))), None
         gaps, scattered = _missing(key, bars, meta)
@@ -243,13 +243,6 @@ class _Reader:
             provenance=self._provenance(key, meta, bars, stat),
         )
         return detail, bars
-
-    def _stamp(self, key: BarKey) -> tuple[int, int, int] | None:
-        try:
-            found = self.shelf.store.path(key).stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def actions(self) -> ActionsDetail | None:
         """Corporate actions of the symbol."""
