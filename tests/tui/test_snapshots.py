@@ -183,6 +183,20 @@ async def test_panes_that_fit_are_shown(make_app: MakeApp, size: tuple[int, int]
             assert panes == ["orders"]
 
 
+def test_import_form(app: TradetermApp, snap_compare: Compare) -> None:
+    assert snap_compare(app, terminal_size=(80, 24), run_before=pressing("1", "i"))
+
+
+async def test_a_form_shows_its_last_line_on_the_smallest_screen(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1", "i")
+        await pilot.pause()
+        box, note = app.screen.query_one(".box"), app.screen.query_one(".hint")
+        assert note.region.height >= 1
+        assert note.region.bottom < box.region.bottom <= 24
+
+
 def too_high(app: TradetermApp) -> list[Lines]:
     """Blocks of lines with blank rows beneath their text."""
     return [
