@@ -111,7 +111,7 @@ def _reference_h4(drawn: Drawn) -> list[list[Any]]:
                 drawn.rows[fills[0]][0] if fills else None,
                 max(highs) if fills else None,
                 min(lows) if fills else None,
-                sum(drawn.rows[ts][4] for ts in whole) if fills else 0.0,
+                sum(drawn.rows[ts][4] for ts in whole) if whole else None if fills else 0.0,
             ]
         )
     return found

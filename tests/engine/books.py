@@ -7,9 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from tradeterm.engine.book import Market, Plan, Record, State, Terms, new_record, new_state
+from tradeterm.engine.book import (
+    Market,
+    Plan,
+    Record,
+    State,
+    Terms,
+    new_record,
+    new_state,
+    plan_of,
+    state_of,
+    terms_of,
+)
 from tradeterm.engine.decide import Decision, decide_row, new_decision
-from tradeterm.engine.simulate import advance, fill_row
+from tradeterm.engine.fills import fill_row, new_bench
+from tradeterm.engine.simulate import advance
 
 H4 = 4 * 3600 * 10**9
 HOUR = 3600 * 10**9
@@ -37,7 +49,13 @@ class Book:
 
     def start(self) -> tuple[State, Record]:
         times, strategies, instruments = self.shape
-        return new_state(1, strategies, instruments, self.capital), new_record(1, times, strategies, instruments)
+        record = new_record(1, times, strategies, instruments, limits=self.limits)
+        return new_state(1, strategies, instruments, self.capital), record
+
+    @property
+    def limits(self) -> bool:
+        """Whether some orders are limits."""
+        return bool(np.isfinite(self.terms.limit).any())
 
     def run(self) -> tuple[State, Record]:
         state, record = self.start()
@@ -48,14 +66,15 @@ class Book:
         """One decision, as live trading calls it."""
         _, strategies, instruments = self.shape
         out = new_decision(strategies, instruments, self.classes)
-        assert decide_row(self.market, self.plan, self.terms, state, 0, row, out) == 0
+        plan, terms = plan_of(self.plan, 0), terms_of(self.terms, 0)
+        assert decide_row(self.market, plan, terms, state_of(state, 0), row, out) == 0
         return out
 
     def fill(self, state: State, decision: Decision, row: int = 0) -> np.ndarray:
         """Fill one decision's orders; returns lots by instrument."""
         instruments = self.shape[2]
-        filled, rest, factors = np.zeros(instruments), np.zeros(instruments), np.ones(self.classes)
-        fill_row(self.market, self.terms, state, 0, row, decision, filled, rest, factors)
+        filled, bench = np.zeros(instruments), new_bench(instruments, self.classes)
+        fill_row(self.market, terms_of(self.terms, 0), state_of(state, 0), row, decision, bench, filled)
         return filled
 
     def but(self, **changes: Any) -> Book:
@@ -68,25 +87,103 @@ class Book:
         return replace(self, **parts, capital=changes.get("capital", self.capital))
 
 
+def market_with(mark: np.ndarray, **given: Any) -> Market:
+    """Market of these marks: filled at them and in time, units, no actions, unless told otherwise."""
+    shape = mark.shape
+    stamps = given.get("times", H4 * np.arange(1, shape[0] + 1, dtype=np.int64))
+    opens = given.get("fill_open", mark)
+    fields: dict[str, Any] = {
+        "times": stamps,
+        "own_bar": np.isfinite(mark),
+        "carried": np.zeros(shape, dtype=np.bool_),
+        "fill_open": opens,
+        "fill_high": opens,
+        "fill_low": opens,
+        "fill_volume": np.full(shape, np.nan),
+        "fill_at": np.where(np.isfinite(opens), stamps[:, None], -1),
+        "tradable": np.ones(shape, dtype=np.bool_),
+        "asset_class": np.zeros(shape[1], dtype=np.int64),
+        "unit": np.ones(shape[1]),
+        "rounds": np.zeros(shape[1], dtype=np.bool_),
+        "tick": np.full(shape[1], 0.01),
+        "split": np.empty((0, 0)),
+        "dividend": np.empty((0, 0)),
+        "factor": np.empty((0, 0)),
+        "gone": np.full(shape[1], -1, dtype=np.int64),
+        "last_price": np.zeros(shape[1]),
+    }
+    return Market(mark=mark, **(fields | given))
+
+
+def plan_with(weights: np.ndarray, **given: Any) -> Plan:
+    """Plan of these weights (T, M, N): whole budgets, no overrides, unless told otherwise."""
+    times, strategies, instruments = weights.shape
+    fields: dict[str, Any] = {
+        "budget": np.ones((1, times, strategies)),
+        "multiplier": np.ones((1, strategies, instruments)),
+        "flags": np.zeros((1, strategies, instruments), dtype=np.int8),
+        "carries": np.ones((1, strategies), dtype=np.bool_),
+        "cap": np.full((1, strategies), INF),
+    }
+    return Plan(weights=weights[None].copy(), **(fields | given))
+
+
+def terms_with(times: int, instruments: int, **given: Any) -> Terms:
+    """Terms without limits, costs or a ladder, unless told otherwise."""
+    none = np.zeros((1, instruments))
+    fields: dict[str, Any] = {
+        "asset_cap": np.full((1, instruments), INF),
+        "asset_tight": np.full((1, times), INF),
+        "class_cap": np.full((1, times, 1), INF),
+        "gross_cap": np.full((1, times), INF),
+        "net_cap": np.full((1, times), INF),
+        "band": np.zeros(1),
+        "ladder": np.array([[INF, INF, 0.0, 1.0, INF]]),
+        "at_fill": np.zeros(1, dtype=np.bool_),
+        "taker": none,
+        "maker": none,
+        "slippage": none,
+        "limit": np.full((1, instruments), np.nan),
+        "least": none,
+        "share": np.full(1, INF),
+        "interest": np.zeros((1, 2)),
+        "borrow": none,
+    }
+    return Terms(**(fields | given))
+
+
 def hand_book(
     mark: Any,
     weights: Any,
     *,
     budget: Any = None,
     fill_open: Any = None,
+    fill_high: Any = None,
+    fill_low: Any = None,
+    volume: Any = np.nan,
     offset: Any = None,
     tradable: Any = None,
     carried: Any = None,
     asset_class: Any = None,
     lot: Any = 1.0,
     fee: Any = 0.0,
+    maker: Any = None,
     slippage: Any = 0.0,
+    limit: Any = np.nan,
+    least: Any = 0.0,
+    share: float = INF,
+    interest: tuple[float, float] = (0.0, 0.0),
+    borrow: Any = 0.0,
     split: Any = 1.0,
     dividend: Any = 0.0,
     factor: Any = 1.0,
+    gone: Any = -1,
+    last_price: Any = 0.0,
     asset_cap: float = INF,
     class_cap: Any = (INF,),
     gross_cap: float = INF,
+    net_cap: float = INF,
+    strategy_cap: Any = INF,
     band: float = 0.0,
     ladder: tuple[float, ...] = (0.15, 0.20, 0.10, 0.5, INF),
     at_fill: bool = False,
@@ -98,46 +195,62 @@ def hand_book(
     times, strategies, instruments = wish.shape
     opens = marks.copy() if fill_open is None else np.array(fill_open, dtype=np.float64)
     stamps = H4 * np.arange(1, times + 1, dtype=np.int64)
-    wait = np.broadcast_to(np.array(0 if offset is None else offset, dtype=np.int64), (times, instruments))
-    lots = np.broadcast_to(np.array(lot, dtype=np.float64), (instruments,))
-    caps = np.array(class_cap, dtype=np.float64)
-    market = Market(
+    lots = _spread(lot, instruments)
+
+    def flags(value: Any, otherwise: bool) -> np.ndarray:
+        return np.full(marks.shape, otherwise) if value is None else np.array(value, dtype=np.bool_)
+
+    market = market_with(
+        marks,
         times=stamps,
-        mark=marks,
-        own_bar=np.isfinite(marks),
-        carried=np.zeros(marks.shape, dtype=np.bool_) if carried is None else np.array(carried, dtype=np.bool_),
+        carried=flags(carried, otherwise=False),
         fill_open=opens,
-        fill_at=np.where(np.isfinite(opens), stamps[:, None] + wait, -1),
-        tradable=np.ones((times, instruments), dtype=np.bool_)
-        if tradable is None
-        else np.array(tradable, dtype=np.bool_),
+        fill_high=opens.copy() if fill_high is None else np.array(fill_high, dtype=np.float64),
+        fill_low=opens.copy() if fill_low is None else np.array(fill_low, dtype=np.float64),
+        fill_volume=_spread(volume, marks.shape),
+        fill_at=np.where(
+            np.isfinite(opens), stamps[:, None] + _spread(0 if offset is None else offset, marks.shape, np.int64), -1
+        ),
+        tradable=flags(tradable, otherwise=True),
         asset_class=np.array([0] * instruments if asset_class is None else asset_class, dtype=np.int64),
         unit=np.where(lots > 0.0, lots, 1.0),
         rounds=lots > 0.0,
-        fee=np.broadcast_to(np.array(fee, dtype=np.float64), (instruments,)).copy(),
-        slippage=np.broadcast_to(np.array(slippage, dtype=np.float64), (instruments,)).copy(),
-        split=np.broadcast_to(np.array(split, dtype=np.float64), marks.shape).copy(),
-        dividend=np.broadcast_to(np.array(dividend, dtype=np.float64), marks.shape).copy(),
-        factor=np.broadcast_to(np.array(factor, dtype=np.float64), marks.shape).copy(),
+        split=_spread(split, marks.shape),
+        dividend=_spread(dividend, marks.shape),
+        factor=_spread(factor, marks.shape),
+        gone=_spread(gone, instruments, np.int64),
+        last_price=_spread(last_price, instruments),
     )
-    share = np.ones(strategies) if budget is None else np.array(budget, dtype=np.float64)
-    plan = Plan(
-        weights=wish[None].copy(),
-        budget=np.broadcast_to(share, (1, times, strategies)).copy(),
-        multiplier=np.ones((1, strategies, instruments)),
-        flags=np.zeros((1, strategies, instruments), dtype=np.int8),
-        carries=np.ones((1, strategies), dtype=np.bool_),
-    )
-    terms = Terms(
-        asset_cap=np.full((1, instruments), asset_cap),
-        asset_tight=np.full((1, times), INF),
+    plan = plan_with(wish, cap=_spread(strategy_cap, (1, strategies)))
+    if budget is not None:
+        share_of = np.array(budget, dtype=np.float64)
+        plan = plan._replace(budget=np.broadcast_to(share_of, (1, times, strategies)).copy())
+    caps = np.array(class_cap, dtype=np.float64)
+    each = (1, instruments)
+    terms = terms_with(
+        times,
+        instruments,
+        asset_cap=np.full(each, asset_cap),
         class_cap=np.broadcast_to(caps, (1, times, len(caps))).copy(),
         gross_cap=np.full((1, times), gross_cap),
+        net_cap=np.full((1, times), net_cap),
         band=np.array([band]),
         ladder=np.array([ladder], dtype=np.float64),
         at_fill=np.array([at_fill]),
+        taker=_spread(fee, each),
+        maker=_spread(fee if maker is None else maker, each),
+        slippage=_spread(slippage, each),
+        limit=_spread(limit, each),
+        least=_spread(least, each),
+        share=np.array([share]),
+        interest=np.array([interest]),
+        borrow=_spread(borrow, each),
     )
     return Book(market, plan, terms, capital)
+
+
+def _spread(value: Any, shape: Any, dtype: Any = np.float64) -> np.ndarray:
+    return np.broadcast_to(np.array(value, dtype=dtype), shape).copy()
 
 
 def random_book(
@@ -148,10 +261,12 @@ def random_book(
     shorts: bool = True,
     ladder: bool = True,
     actions: bool = True,
+    frictions: bool = True,
 ) -> Book:
     """Random book: gaps, calendars, jumps, mixed lots, costs, limits that change, overrides, one ladder, actions.
 
     plain : no overrides, so that strategies may be told apart by their place alone
+    frictions : limit orders, volumes, smallest orders, interest and borrowing
     """
     rng = np.random.default_rng(seed)
     times, strategies, instruments = int(rng.integers(12, 50)), int(rng.integers(1, 5)), int(rng.integers(1, 6))
@@ -167,49 +282,132 @@ def random_book(
     # Some instruments can be filled before their first close is known: a listing's first bar.
     opens = np.where(np.isfinite(opens), opens, 50.0)
     lots = rng.choice([0.0, 1.0, 1.0, 0.001, 10.0], instruments)
-    market = Market(
+    opens = np.where(came, opens, np.nan)
+    more = np.random.default_rng([seed, 4])
+    gone = np.where(more.random(instruments) < (0.15 if actions else 0.0), more.integers(0, times, instruments), -1)
+    market = market_with(
+        mark,
         times=stamps,
-        mark=mark,
         own_bar=own_bar,
         carried=~own_bar & (np.random.default_rng([seed, 2]).random(mark.shape) < 0.5),
-        fill_open=np.where(came, opens, np.nan),
+        fill_open=opens,
+        fill_high=opens * np.exp(np.abs(more.normal(0.0, 0.01, mark.shape))),
+        fill_low=opens * np.exp(-np.abs(more.normal(0.0, 0.01, mark.shape))),
+        fill_volume=_made_volumes(more, mark.shape) if frictions else np.full(mark.shape, np.nan),
         fill_at=np.where(came, stamps[:, None] + HOUR * rng.integers(0, 4, mark.shape), -1),
         tradable=rng.random((times, instruments)) < 0.85,
         asset_class=rng.integers(0, classes, instruments),
         unit=np.where(lots > 0.0, lots, 1.0),
         rounds=lots > 0.0,
-        fee=rng.choice([0.0, 0.001], instruments),
-        slippage=rng.choice([0.0, 0.0005], instruments),
+        tick=more.choice([0.01, 0.5], instruments),
         split=split,
         dividend=dividend,
         factor=np.cumprod(split, axis=0),
+        gone=gone,
+        last_price=more.choice([0.0, 20.0], instruments),
     )
-    plan = Plan(
-        weights=_made_weights(rng, times, strategies, instruments, shorts=shorts)[None],
+    if not (split != 1.0).any() and not dividend.any():
+        empty = np.empty((0, 0))
+        market = market._replace(split=empty, dividend=empty, factor=empty)
+    plan = plan_with(
+        _made_weights(rng, times, strategies, instruments, shorts=shorts),
         budget=_slow(rng, rng.choice([0.25, 0.5, 0.9, 1.3], (times, strategies)) * rng.choice([0.0, 1.0, 1.0, 1.0]))[
             None
         ],
-        multiplier=np.ones((1, strategies, instruments)),
-        flags=np.zeros((1, strategies, instruments), dtype=np.int8),
         carries=np.zeros((1, strategies), dtype=np.bool_),
     )
+    for j, row in enumerate(gone.tolist()):
+        if row >= 0:
+            plan.weights[0, row + 1 :, :, j] = 0.0
     if not plain:
         plan = plan._replace(
             multiplier=rng.choice([1.0, 1.0, 1.0, 0.5, 0.0], (1, strategies, instruments)),
-            flags=rng.choice([0, 0, 0, 0, 1, 2], (1, strategies, instruments)).astype(np.int8),
+            flags=rng.choice([0, 0, 0, 0, 1, 2], (1, strategies, instruments)).astype(np.int8)
+            * (np.random.default_rng([seed, 6]).random() < 0.6),
             carries=np.random.default_rng([seed, 3]).random((1, strategies)) < 0.5,
+            cap=more.choice([0.3, INF, INF], (1, strategies)),
         )
     steps = (0.15, 0.20, 0.10, 0.5) if ladder else (INF, INF, 0.0, 1.0)
-    terms = Terms(
+    terms = terms_with(
+        times,
+        instruments,
+        taker=rng.choice([0.0, 0.001], (1, instruments)),
+        slippage=rng.choice([0.0, 0.0005], (1, instruments)),
+        maker=more.choice([0.0, 0.0004], (1, instruments)),
         asset_cap=rng.choice([0.2, 0.4, INF, INF], (1, instruments)),
         asset_tight=_slow(rng, rng.choice([0.3, INF, INF], times))[None],
         class_cap=_slow(rng, rng.choice([0.2, 0.5, 0.8, INF], (times, classes)))[None],
         gross_cap=_slow(rng, rng.choice([0.5, 0.8, 1.0, 1.2, 2.0], times))[None],
+        net_cap=_slow(more, more.choice([0.3, INF, INF], times))[None],
         band=rng.choice([0.0, 0.005, 0.02], 1),
         ladder=np.array([[*steps, rng.choice([INF, 5 * H4])]]),
         at_fill=np.array([bool(rng.random() < 0.2) if at_fill is None else at_fill]),
     )
-    return Book(market, plan, terms, float(rng.choice([2_000.0, 100_000.0])))
+    return Book(market, plan, _with_frictions(more, terms) if frictions else terms, float(rng.choice([2e3, 1e5])))
+
+
+def calm_book(seed: int) -> Book:
+    """Random book in which mostly nothing changes: rare wishes, small moves, a band, limits that are sometimes near."""
+    rng = np.random.default_rng([seed, 11])
+    times, strategies, instruments = int(rng.integers(60, 200)), int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    moves = rng.normal(0.0, rng.choice([0.0005, 0.004, 0.02]), (times, instruments))
+    mark = rng.uniform(20.0, 200.0, instruments) * np.exp(np.cumsum(moves, axis=0))
+    rounds = rng.random(instruments) < 0.5
+    carried = rng.random(mark.shape) < rng.choice([0.0, 0.02])
+    market = market_with(
+        mark,
+        carried=carried,
+        own_bar=~carried,
+        fill_open=mark * np.exp(rng.normal(0.0, 0.001, mark.shape)),
+        tradable=rng.random(mark.shape) < rng.choice([1.0, 0.97]),
+        asset_class=rng.integers(0, 2, instruments),
+        unit=np.where(rounds, rng.choice([1.0, 0.01]), 1.0),
+        rounds=rounds,
+    )
+    market = market._replace(fill_high=market.fill_open, fill_low=market.fill_open)
+    wish = _made_weights(rng, times, strategies, instruments, shorts=bool(rng.random() < 0.3))
+    rare = rng.random(times) < 0.04
+    rare[0] = True
+    wish = wish[np.maximum.accumulate(np.where(rare, np.arange(times), 0))]
+    if strategies > 1 and rng.random() < 0.3:
+        wish[:, 1] = -wish[:, 0]
+    caps = rng.choice([0.3, 0.6, INF], (times, 2))
+    terms = terms_with(
+        times,
+        instruments,
+        asset_cap=rng.choice([0.4, INF, INF], (1, instruments)),
+        class_cap=np.repeat(caps[:1], times, axis=0)[None].copy(),
+        gross_cap=np.full((1, times), rng.choice([0.9, 1.2, INF])),
+        net_cap=np.full((1, times), rng.choice([0.5, INF])),
+        band=rng.choice([0.005, 0.02, 0.1], 1),
+        ladder=np.array([[0.03, 0.06, 0.01, 0.5, rng.choice([INF, 20 * H4])]]),
+        at_fill=np.array([bool(rng.random() < 0.5)]),
+        taker=np.full((1, instruments), 0.0005),
+        slippage=np.full((1, instruments), 0.0002),
+        interest=rng.choice([0.0, 0.03], (1, 2)),
+        borrow=rng.choice([0.0, 0.02], (1, instruments)),
+        least=rng.choice([0.0, 500.0], (1, instruments)),
+        share=rng.choice([INF, INF, 0.5], 1),
+        limit=np.full((1, instruments), rng.choice([np.nan, np.nan, 0.0005])),
+    )
+    budget = np.full((1, times, strategies), 0.9 / strategies)
+    return Book(market, plan_with(wish, budget=budget), terms, 100_000.0)
+
+
+def _made_volumes(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    volume = rng.choice([0.0, 5.0, 100.0, 1e4, 1e7], shape, p=[0.05, 0.1, 0.15, 0.3, 0.4])
+    return np.where(rng.random(shape) < 0.1, np.nan, volume)
+
+
+def _with_frictions(rng: np.random.Generator, terms: Terms) -> Terms:
+    each = terms.taker.shape
+    return terms._replace(
+        limit=rng.choice([np.nan, np.nan, 0.0, 0.005, -0.003], each) if rng.random() < 0.5 else terms.limit,
+        share=rng.choice([INF, 0.1, 1.0], 1),
+        least=rng.choice([0.0, 0.0, 50.0], each),
+        interest=rng.choice([0.0, 0.0, 0.05, 2.0], (1, 2)),
+        borrow=rng.choice([0.0, 0.1, 3.0], each),
+    )
 
 
 def _made_marks(rng: np.random.Generator, times: int, instruments: int) -> tuple[np.ndarray, np.ndarray]:

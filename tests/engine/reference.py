@@ -19,10 +19,11 @@ class Account:
     held: list[list[float]]
     money: list[float]
     peak: float
+    interest: float = 0.0
+    since: int = -1
     level: str = "NORMAL"
     halted_at: int = 0
     entry: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)
-    bars: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
 @dataclass
@@ -36,7 +37,8 @@ class Line:
     held: list[list[float]]
     pnl: list[float]
     filled: list[float]
-    bars: dict[tuple[int, int], int]
+    interest: float
+    price: list[float]
     entry: dict[tuple[int, int], tuple[float, int]]
 
 
@@ -48,11 +50,14 @@ class Wish:
     order: list[float]
     wanted: list[list[float]]
     target: list[float]
+    limit: list[float]
 
 
 def simulate(market, plan, terms, capital):
     """Run the whole book; returns the lines and the final account."""
     m = {name: getattr(market, name).tolist() for name in market._fields}
+    for name, otherwise in (("split", 1.0), ("dividend", 0.0), ("factor", 1.0)):
+        m[name] = m[name] or [[otherwise] * len(m["unit"]) for _ in m["times"]]
     p = {name: getattr(plan, name)[0].tolist() for name in plan._fields}
     t = {name: getattr(terms, name)[0].tolist() for name in terms._fields}
     strategies, instruments = len(p["multiplier"]), len(m["unit"])
@@ -65,9 +70,7 @@ def simulate(market, plan, terms, capital):
     )
     lines = []
     for k, now in enumerate(m["times"]):
-        for s, j in list(account.entry):
-            if m["own_bar"][k][j]:
-                account.bars[s, j] += 1
+        grow(m, t, account, k, now)
         wish = decide(m, p, t, account, k, now)
         line = Line(
             nav=wish.nav,
@@ -85,12 +88,30 @@ def simulate(market, plan, terms, capital):
                 for s in range(strategies)
             ],
             filled=[0.0] * instruments,
-            bars=dict(account.bars),
+            interest=account.interest,
+            price=[NAN] * instruments,
             entry=dict(account.entry),
         )
         lines.append(line)
-        fill(m, t, account, k, wish, line.filled)
+        fill(m, t, account, k, wish, line)
     return lines, account
+
+
+def grow(m, t, account, k, now):
+    """Interest on cash, and what borrowing costs who is short, for the time since the row before."""
+    if account.since >= 0:
+        years = (now - account.since) / (365 * 86400e9)
+        gain = account.cash * t["interest"][0 if account.cash > 0.0 else 1] * years
+        account.cash += gain
+        account.interest += gain
+        for j, lots in enumerate(account.position):
+            if lots < 0.0 and not math.isnan(m["mark"][k][j]):
+                due = -lots * m["unit"][j] * m["mark"][k][j] * t["borrow"][j] * years
+                account.cash -= due
+                shorts = {s: -row[j] for s, row in enumerate(account.held) if row[j] < 0.0}
+                for s, size in shorts.items():
+                    account.money[s] -= due * size / math.fsum(shorts.values())
+    account.since = now
 
 
 def decide(m, p, t, account, k, now):
@@ -128,12 +149,15 @@ def decide(m, p, t, account, k, now):
             elif flag == 1:
                 wish = math.copysign(min(abs(wish), abs(have)), have) if wish * have > 0.0 else 0.0
             contribution[s][j] = wish
+        asked = math.fsum(abs(wish) for wish in contribution[s])
+        if asked > p["cap"][s]:
+            contribution[s] = [wish * p["cap"][s] / asked for wish in contribution[s]]
 
     # 2 netting
     desired = [math.fsum(contribution[s][j] for s in strategies) for j in instruments]
 
     # 3 caps; what can't trade now keeps its holding, which takes room
-    able = [m["tradable"][k][j] and not math.isnan(mark[j]) for j in instruments]
+    able = [m["tradable"][k][j] and not math.isnan(mark[j]) and not 0 <= m["gone"][j] <= k for j in instruments]
     weight = [
         account.position[j] * unit[j] * mark[j] / nav if account.position[j] and nav > 0.0 else 0.0 for j in instruments
     ]
@@ -146,6 +170,15 @@ def decide(m, p, t, account, k, now):
         if wanted > room:
             for j in members:
                 scale[j] *= room / wanted if able[j] else 1.0
+
+    # the sum of all weights: its longer side gives way, as far as it can move
+    total = math.fsum(desired[j] * scale[j] if able[j] else weight[j] for j in instruments)
+    over = abs(total) - t["net_cap"][k]
+    longer = [j for j in instruments if able[j] and desired[j] * total > 0.0]
+    size = math.fsum(abs(desired[j]) * scale[j] for j in longer)
+    if over > 0.0 and size > 0.0:
+        for j in longer:
+            scale[j] *= max(0.0, size - over) / size
 
     # 4 ladder on the capped book
     scale = [part * factor for part in scale]
@@ -178,7 +211,17 @@ def decide(m, p, t, account, k, now):
     for j in instruments:
         if order[j] and held_back(m, t, account, k, j, nav, order[j], target[j], weight, asset_cap):
             order[j] = 0.0
-    return Wish(nav, order, wanted_lots, target)
+    limit = [limit_price(m["tick"][j], mark[j], t["limit"][j], order[j]) for j in instruments]
+    return Wish(nav, order, wanted_lots, target, limit)
+
+
+def limit_price(tick, close, away, order):
+    """The tick that is no worse for the sender than the distance from the close; NaN for an order at the market."""
+    if order == 0.0 or math.isnan(away):
+        return NAN
+    if order > 0.0:
+        return math.floor(close * (1.0 - away) / tick + 1e-9) * tick
+    return math.ceil(close * (1.0 + away) / tick - 1e-9) * tick
 
 
 def sizing_price(m, t, k, j):
@@ -204,6 +247,8 @@ def give_up_fraction(rows, j, fraction):
 def held_back(m, t, account, k, j, nav, order, target, weight, asset_cap):
     """Whether the no-trade band keeps an order: small, and no reduction of a breach, a halt or a full exit."""
     value = abs(order) * m["unit"][j] * m["mark"][k][j]
+    if value < t["least"][j]:
+        return True
     if value >= t["band"] * nav:
         return False
     reduces = account.position[j] * order < 0.0
@@ -215,6 +260,7 @@ def held_back(m, t, account, k, j, nav, order, target, weight, asset_cap):
         or sum(map(abs, weight)) > t["gross_cap"][k] * (1 + 1e-9)
         or sum(abs(w) for i, w in enumerate(weight) if m["asset_class"][i] == mine)
         > t["class_cap"][k][mine] * (1 + 1e-9)
+        or (abs(sum(weight)) > t["net_cap"][k] * (1 + 1e-9) and sum(weight) * weight[j] > 0.0)
     )
     return not (breach or account.level == "HALTED" or target == 0.0)
 
@@ -226,31 +272,46 @@ def take_effect(m, account, k, wish):
         account.cash += account.position[j] * unit * paid
         for s, row in enumerate(account.held):
             account.money[s] += row[j] * unit * paid
-        if ratio == 1.0:
-            continue
-        before = account.position[j] * ratio
-        after = down(before) if m["rounds"][j] and not math.isnan(m["mark"][k][j]) else before
-        value = unit * (m["mark"][k][j] - paid) / ratio
-        side = math.fsum(row[j] for row in account.held if row[j] * before > 0.0)
-        for s, row in enumerate(account.held):
-            share = row[j] / side if side and row[j] * before > 0.0 else 0.0
-            row[j] = row[j] * ratio
-            if before != after:
-                row[j] -= share * (before - after)
-                account.money[s] += share * (before - after) * value
-            if abs(row[j]) < 1e-9:
+        if ratio != 1.0:
+            divide(m, account, k, j, wish, ratio, paid)
+        if m["gone"][j] == k:
+            account.cash += account.position[j] * unit * m["last_price"][j]
+            account.position[j] = 0.0
+            for s, row in enumerate(account.held):
+                account.money[s] += row[j] * unit * m["last_price"][j]
                 row[j] = 0.0
                 account.entry.pop((s, j), None)
-                account.bars.pop((s, j), None)
+        if 0 <= m["gone"][j] <= k:
+            wish.order[j] = 0.0
+            for row in wish.wanted:
+                row[j] = 0.0
+
+
+def divide(m, account, k, j, wish, ratio, paid):
+    """One split."""
+    unit = m["unit"][j]
+    before = account.position[j] * ratio
+    after = down(before) if m["rounds"][j] and not math.isnan(m["mark"][k][j]) else before
+    value = unit * (m["mark"][k][j] - paid) / ratio
+    side = math.fsum(row[j] for row in account.held if row[j] * before > 0.0)
+    for s, row in enumerate(account.held):
+        share = row[j] / side if side and row[j] * before > 0.0 else 0.0
+        row[j] = row[j] * ratio
         if before != after:
-            account.cash += (before - after) * value
-        account.position[j] = after
-        aim = wish.target[j] * ratio
-        whole = down(aim) if m["rounds"][j] else aim
-        for row in wish.wanted:
-            row[j] *= ratio
-        give_up_fraction(wish.wanted, j, aim - whole)
-        wish.order[j] = whole - after if wish.order[j] else 0.0
+            row[j] -= share * (before - after)
+            account.money[s] += share * (before - after) * value
+        if abs(row[j]) < 1e-9:
+            row[j] = 0.0
+            account.entry.pop((s, j), None)
+    if before != after:
+        account.cash += (before - after) * value
+    account.position[j] = after
+    aim = wish.target[j] * ratio
+    whole = down(aim) if m["rounds"][j] else aim
+    for row in wish.wanted:
+        row[j] *= ratio
+    give_up_fraction(wish.wanted, j, aim - whole)
+    wish.order[j] = whole - after if wish.order[j] else 0.0
 
 
 def down(lots):
@@ -258,50 +319,78 @@ def down(lots):
     return float(math.trunc(lots + math.copysign(1e-9, lots)))
 
 
-def fill(m, t, account, k, wish, filled):
+def outcome(m, t, k, j, order, limit):
+    """What the fill bar makes of an order: at which price, how dear, and whether within the bar; None for nothing."""
+    taker, maker, slippage = t["taker"][j], t["maker"][j], t["slippage"][j]
+    first = m["fill_open"][k][j]
+    if math.isnan(limit):
+        return first, taker + slippage, False
+    limit = (limit - m["dividend"][k][j]) / m["split"][k][j]
+    if (order > 0.0 and first <= limit) or (order < 0.0 and first >= limit):
+        return first, taker, False
+    if (order > 0.0 and m["fill_low"][k][j] < limit) or (order < 0.0 and m["fill_high"][k][j] > limit):
+        return limit, maker, True
+    return None
+
+
+def fill(m, t, account, k, wish, line):
     take_effect(m, account, k, wish)
     due: dict[int, list[int]] = {}
+    how = {}
+    room = {}
     for j, at in enumerate(m["fill_at"][k]):
-        if at >= 0 and m["tradable"][k][j] and not math.isnan(m["fill_open"][k][j]):
-            due.setdefault(at, []).append(j)
+        volume = m["fill_volume"][k][j]
+        if at < 0 or not m["tradable"][k][j] or math.isnan(m["fill_open"][k][j]) or volume == 0.0:
+            continue
+        made = outcome(m, t, k, j, wish.order[j], wish.limit[j]) if wish.order[j] else None
+        how[j] = made or (m["fill_open"][k][j], 0.0, False)
+        room[j] = math.inf
+        if t["share"] != math.inf:
+            room[j] = 0.0 if math.isnan(volume) else t["share"] * volume / m["unit"][j]
+            room[j] = down(room[j]) if m["rounds"][j] else room[j]
+        if made is None:
+            room[j] = 0.0
+        due.setdefault(2**63 if how[j][2] else at, []).append(j)
     for at in sorted(due):
         rest = {}
         for j in due[at]:
             order, have = wish.order[j], account.position[j]
             cut = math.copysign(min(abs(order), abs(have)), order) if order * have < 0.0 else 0.0
             rest[j] = order - cut
-            trade(m, account, k, j, cut)
-            filled[j] += cut
-        factors = increases(m, t, account, k, wish.nav, rest)
+            cut = math.copysign(min(abs(cut), room[j]), cut)
+            trade(m, account, j, cut, how[j])
+            room[j] -= abs(cut)
+            rest[j] = math.copysign(min(abs(rest[j]), room[j]), rest[j])
+            line.filled[j] += cut
+        factors = increases(m, t, account, k, wish.nav, rest, how)
         for j in due[at]:
             part = factors.get(m["asset_class"][j], 1.0)
             lots = rest[j] * part
             if part < 1.0 and m["rounds"][j]:
                 lots = float(math.trunc(lots + math.copysign(1e-9, lots)))
-            trade(m, account, k, j, lots)
-            filled[j] += lots
+            trade(m, account, j, lots, how[j])
+            line.filled[j] += lots
         for j in due[at]:
-            cross(m, account, k, j, at, [row[j] for row in wish.wanted], filled[j])
+            if line.filled[j]:
+                line.price[j] = how[j][0]
+            else:
+                how[j] = (m["fill_open"][k][j], 0.0, False)
+            cross(m, account, k, j, m["fill_at"][k][j], [row[j] for row in wish.wanted], line.filled[j], how[j])
 
 
-def rate(m, j):
-    return m["fee"][j] + m["slippage"][j]
-
-
-def trade(m, account, k, j, lots):
-    value = lots * m["unit"][j] * m["fill_open"][k][j]
+def trade(m, account, j, lots, how):
+    price, dear, _ = how
+    value = lots * m["unit"][j] * price
     account.position[j] += lots
-    account.cash -= value + abs(value) * rate(m, j)
+    account.cash -= value + abs(value) * dear
 
 
-def increases(m, t, account, k, nav, rest):
+def increases(m, t, account, k, nav, rest, how):
     """Factor by class: one for all from cash and gross headroom, lower in a class whose own headroom is less."""
     price = [mark / ratio for mark, ratio in zip(m["mark"][k], m["split"][k], strict=True)]
     at_mark = {j: abs(lots) * m["unit"][j] * price[j] for j, lots in rest.items() if lots}
     have = [abs(x) * m["unit"][i] * price[i] if x else 0.0 for i, x in enumerate(account.position)]
-    cost = sum(
-        lots * m["unit"][j] * m["fill_open"][k][j] * (1.0 + rate(m, j)) for j, lots in rest.items() if lots > 0.0
-    )
+    cost = sum(lots * m["unit"][j] * how[j][0] * (1.0 + how[j][1]) for j, lots in rest.items() if lots > 0.0)
     borrow = max(0.0, t["gross_cap"][k] - 1.0) * nav
     limits = [1.0]
     if cost > 0.0:
@@ -318,9 +407,10 @@ def increases(m, t, account, k, nav, rest):
     return factors
 
 
-def cross(m, account, k, j, at, wanted, lots):
+def cross(m, account, k, j, at, wanted, lots, how):
     """Strategies move: the smaller side whole, among themselves; the larger shares that and the market fill."""
-    price, unit = m["fill_open"][k][j], m["unit"][j]
+    price, dear, _ = how
+    unit = m["unit"][j]
     moves = {s: w - account.held[s][j] for s, w in enumerate(wanted) if w != account.held[s][j]}
     buyers = {s: d for s, d in moves.items() if d > 0.0}
     sellers = {s: -d for s, d in moves.items() if d < 0.0}
@@ -330,7 +420,7 @@ def cross(m, account, k, j, at, wanted, lots):
     crossed, asked = min(bought, sold), max(bought, sold)
     if asked == 0.0:
         return
-    cost = abs(lots) * unit * price * rate(m, j)
+    cost = abs(lots) * unit * price * dear
     for s, d in few.items():
         settle(account, s, j, -sign * d, price, unit, 0.0, at, m["factor"][k][j])
     for s, d in many.items():
@@ -347,10 +437,8 @@ def settle(account, s, j, moved, price, unit, cost, at, factor):
     account.money[s] -= moved * unit * price + cost
     if after == 0.0:
         account.entry.pop((s, j), None)
-        account.bars.pop((s, j), None)
     elif before * after <= 0.0:
         account.entry[s, j] = (price * factor, at)
-        account.bars[s, j] = 0
     elif abs(after) > abs(before):
         old, since = account.entry[s, j]
         account.entry[s, j] = ((old * abs(before) + price * factor * abs(moved)) / abs(after), since)

@@ -62,7 +62,7 @@ def test_a_reverse_split_that_leaves_no_lot_pays_all_and_ends_the_holding() -> N
     assert (state.lots[0, 0], state.held[0, 0, 0]) == (0.0, 0.0)
     assert state.cash[0] == pytest.approx(1000.0)
     assert (np.isnan(state.entry_price[0, 0, 0]), state.entry_at[0, 0, 0]) == (True, -1)
-    trip = book_round_trips(book.market, record).closed
+    trip = book_round_trips(book.market, book.terms, record).closed
     assert len(trip) == 1
     assert (trip.quantity[0], trip.entry_price[0], trip.net[0]) == pytest.approx((5.0, 100.0, 0.0))
 
@@ -166,7 +166,10 @@ def test_a_trip_goes_on_through_split_and_dividend_in_the_units_of_its_entry() -
         band=0.1,
     )
     _, record = book.run()
-    for trips in (book_round_trips(book.market, record), *strategy_round_trips(book.market, record)):
+    for trips in (
+        book_round_trips(book.market, book.terms, record),
+        *strategy_round_trips(book.market, book.terms, record),
+    ):
         trip = trips.closed
         assert (len(trip), len(trips.open)) == (1, 0)
         assert (trip.quantity[0], trip.entry_price[0], trip.exit_price[0]) == pytest.approx((500.0, 100.0, 120.0))
@@ -181,14 +184,27 @@ def split_up(book: Book, ratio: np.ndarray) -> Book:
     """Same book in other units: with further splits, prices and dividends that follow them."""
     after = np.cumprod(ratio, axis=0)
     before = after / ratio
+    book = with_actions(book)
     market = book.market
+    gone = np.maximum(market.gone, 0)
     return book.but(
         mark=market.mark / before,
         fill_open=market.fill_open / after,
+        fill_high=market.fill_high / after,
+        fill_low=market.fill_low / after,
         dividend=market.dividend / before,
         split=market.split * ratio,
         factor=market.factor * after,
+        last_price=market.last_price / after[gone, np.arange(len(gone))],
     )
+
+
+def with_actions(book: Book) -> Book:
+    """Same book, whose market says of each row that nothing happens where it said nothing at all."""
+    if len(book.market.split):
+        return book
+    ones = np.ones(book.market.mark.shape)
+    return book.but(split=ones, dividend=np.zeros_like(ones), factor=ones.copy())
 
 
 def without_rounding(book: Book) -> Book:
@@ -198,7 +214,7 @@ def without_rounding(book: Book) -> Book:
 @settings(max_examples=60)
 @given(seed=seeds)
 def test_a_pure_split_changes_nothing_but_units_where_nothing_is_rounded(seed: int) -> None:
-    book = without_rounding(random_book(seed))
+    book = without_rounding(random_book(seed, frictions=False))
     rng = np.random.default_rng(seed)
     ratio = np.where(rng.random(book.market.mark.shape) < 0.1, rng.choice([0.25, 2.0, 4.0], book.market.mark.shape), 1)
     state, record = book.run()
@@ -230,8 +246,9 @@ def test_a_split_of_whole_lots_moves_nav_by_the_rounding_of_lots_alone(seed: int
 def test_later_actions_change_no_earlier_row_by_a_bit(seed: int, at: float) -> None:
     book = random_book(seed, at_fill=False)
     row = int(at * (book.shape[0] - 1))
+    book = with_actions(book)
     split, dividend = book.market.split.copy(), book.market.dividend.copy()
-    split[row:] *= 3.0
+    split[row : row + 3] *= 3.0
     dividend[row:] += 0.25
     _, record = book.run()
     _, again = book.but(split=split, dividend=dividend).run()

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradeterm.core.errors import BadMarket
-from tradeterm.engine.book import DERISKED, HALTED, NO_TRADE, NORMAL, REDUCE_ONLY, State
+from tradeterm.engine.book import DERISKED, HALTED, NO_TRADE, NORMAL, REDUCE_ONLY, State, plan_of, state_of, terms_of
 from tradeterm.engine.decide import decide_row, new_decision, whole_lots
 from tradeterm.engine.portfolio import move_holdings
+from tradeterm.engine.replay import bars_held
 from tradeterm.engine.simulate import advance
 
 
@@ -338,9 +339,8 @@ def test_the_entry_follows_the_strategys_own_holding() -> None:
         # the same NAV at every decision, so that the lots are those of the comment
         state.cash[0] = 100_000.0 - state.lots[0, 0] * 50.0
         advance(book.market, book.plan, book.terms, state, record, row, row + 1)
-        seen.append(
-            (state.held[0, 0, 0], state.entry_price[0, 0, 0], state.entry_at[0, 0, 0] // H4, state.bars_held[0, 0, 0])
-        )
+        at = int(state.entry_at[0, 0, 0])
+        seen.append((state.held[0, 0, 0], state.entry_price[0, 0, 0], at // H4, bars_held(book.market, at, row, 0)))
     assert seen == [(100, 50.0, 1, 0), (200, 55.0, 1, 1), (100, 55.0, 1, 2), (-200, 80.0, 4, 0), (-200, 80.0, 4, 1)]
 
 
@@ -379,7 +379,12 @@ def test_a_lot_of_zero_does_not_round() -> None:
 def test_a_quantity_that_float64_cant_hold_exactly_is_an_error(price: float, lot: float) -> None:
     book = hand_book([[price]], [[[1.0]]], lot=lot)
     state, record = book.start()
-    assert decide_row(book.market, book.plan, book.terms, state, 0, 0, new_decision(1, 1, 1)) == 1
+    assert (
+        decide_row(
+            book.market, plan_of(book.plan, 0), terms_of(book.terms, 0), state_of(state, 0), 0, new_decision(1, 1, 1)
+        )
+        == 1
+    )
     with pytest.raises(BadMarket, match="target quantity"):
         advance(book.market, book.plan, book.terms, state, record, 0, 1)
 
@@ -495,7 +500,7 @@ def moved(held: list[float], wanted: list[float], fill: float, cost: float = 0.0
     """Holdings and money of each strategy after a fill at 100."""
     book = hand_book([[100.0]], [[[0.0]] * len(held)])
     state = holding(book, [[lots] for lots in held], 0.0)
-    move_holdings(state, 0, 0, np.array(wanted), fill, 100.0, 1.0, cost, 1)
+    move_holdings(state_of(state, 0), 0, np.array(wanted), fill, 100.0, 1.0, cost, 1)
     return state.held[0, :, 0].tolist(), state.strategy_cash[0].tolist()
 
 

@@ -292,8 +292,8 @@ def test_the_market_of_a_run_is_its_instruments(whole: Replay) -> None:
     assert whole.spec.classes == ("crypto", "equity")
     assert whole.market.asset_class.tolist() == [1, 1, 0, 0]
     assert whole.market.unit.tolist() == [1.0, 1.0, 0.001, 0.001]
-    assert whole.market.fee.tolist() == [0.0001, 0.0001, 0.001, 0.001]
-    assert whole.market.slippage.tolist() == [0.0002, 0.0002, 0.0005, 0.0005]
+    assert whole.terms.taker[0].tolist() == whole.terms.maker[0].tolist() == [0.0001, 0.0001, 0.001, 0.001]
+    assert whole.terms.slippage[0].tolist() == [0.0002, 0.0002, 0.0005, 0.0005]
     assert whole.terms.class_cap[0, 0].tolist() == [0.2, np.inf]
     assert whole.spec.names == ("EquityTrendModel_v1", "IndexMeanReversionModel_v1", "CryptoMomentumModel_v1")
 

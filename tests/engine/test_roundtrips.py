@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from books import Book, market_with, plan_with, random_book, terms_with
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradeterm.engine.book import Market, Plan, Record, Terms, new_record, new_state
 from tradeterm.engine.roundtrips import (
     Trips,
     book_activity,
@@ -19,7 +19,6 @@ from tradeterm.engine.roundtrips import (
     strategy_costs,
     strategy_round_trips,
 )
-from tradeterm.engine.simulate import advance
 
 CAPITAL = 100_000.0
 
@@ -152,104 +151,33 @@ def test_trips_equal_those_of_trading_lot_by_lot(moves: list[int], seed: int, ra
     assert closed.net.sum() + found.open.net.sum() == pytest.approx(worth, abs=1e-8)
 
 
-def _run(market: Market, plan: Plan, terms: Terms) -> Record:
-    rows, strategies, instruments = plan.weights.shape[1:]
-    record = new_record(1, rows, strategies, instruments)
-    advance(market, plan, terms, new_state(1, strategies, instruments, CAPITAL), record, 0, rows)
-    return record
-
-
-def _steady(weights: list[list[float]]) -> tuple[Market, Record]:
-    """Run the kernel over (T, M) weights of one instrument at a constant price; the last row has no fills."""
+def _steady(weights: list[list[float]]) -> Book:
+    """Book of (T, M) weights of one instrument at a constant price; the last row has no fills."""
     rows, strategies = len(weights), len(weights[0])
     price = np.full((rows, 1), 100.0)
     fill_open, fill_at = price * 1.001, (np.arange(rows, dtype=np.int64) * 10 + 1)[:, None]
     fill_open[-1], fill_at[-1] = np.nan, -1
-    market = Market(
-        times=np.arange(rows, dtype=np.int64) * 10,
-        mark=price,
-        own_bar=np.ones((rows, 1), dtype=bool),
-        carried=np.zeros((rows, 1), dtype=bool),
-        fill_open=fill_open,
-        fill_at=fill_at,
-        tradable=np.ones((rows, 1), dtype=bool),
-        asset_class=np.zeros(1, dtype=np.int64),
-        unit=np.ones(1),
-        rounds=np.zeros(1, dtype=bool),
-        fee=np.array([0.0005]),
-        slippage=np.array([0.0005]),
-        split=np.ones((rows, 1)),
-        dividend=np.zeros((rows, 1)),
-        factor=np.ones((rows, 1)),
-    )
-    plan = Plan(
-        weights=np.array(weights)[None, :, :, None],
-        budget=np.full((1, rows, strategies), 1.0 / strategies),
-        multiplier=np.ones((1, strategies, 1)),
-        flags=np.zeros((1, strategies, 1), dtype=np.int8),
-        carries=np.ones((1, strategies), dtype=bool),
-    )
-    terms = Terms(
-        asset_cap=np.ones((1, 1)),
-        asset_tight=np.ones((1, rows)),
-        class_cap=np.ones((1, rows, 1)),
+    market = market_with(price, times=np.arange(rows, dtype=np.int64) * 10, fill_open=fill_open, fill_at=fill_at)
+    plan = plan_with(np.array(weights)[:, :, None], budget=np.full((1, rows, strategies), 1.0 / strategies))
+    terms = terms_with(
+        rows,
+        1,
         gross_cap=np.ones((1, rows)),
-        band=np.zeros(1),
         ladder=np.array([[0.9, 0.95, 0.5, 0.5, np.inf]]),
-        at_fill=np.array([False]),
+        taker=np.array([[0.0005]]),
+        slippage=np.array([[0.0005]]),
     )
-    return market, _run(market, plan, terms)
+    return Book(market, plan, terms, CAPITAL)
 
 
-def _random_book(seed: int) -> tuple[Market, Record]:
-    """A book with missing fills, cut orders, overrides, a band and derisking."""
-    rng = np.random.default_rng(seed)
-    rows, strategies, instruments = 30, int(rng.integers(1, 5)), 3
-    prices = 100.0 * np.exp(np.cumsum(rng.normal(0, 0.05, (rows, instruments)), axis=0))
-    fill_at = (np.arange(rows, dtype=np.int64) * 10)[:, None] + rng.integers(1, 4, (rows, instruments))
-    missing = rng.random((rows, instruments)) < 0.1
-    missing[-1] = True
-    often = rng.choice([0.0, 0.1])
-    split = np.where(rng.random(prices.shape) < often, rng.choice([4.0, 1.5, 0.1], prices.shape), 1.0)
-    later = np.roll(prices, -1, axis=0) * rng.uniform(0.9, 1.1, prices.shape)
-    scale = np.cumprod(split, axis=0)
-    prices, later = prices / (scale / split), later / scale
-    dividend = np.where(rng.random(prices.shape) < often, 0.03 * prices, 0.0)
-    lots = rng.choice([0.0, 0.01, 1.0, 10.0], instruments)
-    market = Market(
-        times=np.arange(rows, dtype=np.int64) * 10,
-        mark=prices,
-        own_bar=np.ones((rows, instruments), dtype=bool),
-        carried=np.zeros((rows, instruments), dtype=bool),
-        fill_open=np.where(missing, np.nan, later),
-        fill_at=np.where(missing, -1, fill_at),
-        tradable=rng.random((rows, instruments)) > 0.1,
-        asset_class=np.array([0, 0, 1], dtype=np.int64),
-        unit=np.where(lots > 0.0, lots, 1.0),
-        rounds=lots > 0.0,
-        fee=np.linspace(0.0005, 0.02, instruments),
-        slippage=np.full(instruments, 0.0005),
-        split=split,
-        dividend=dividend,
-        factor=scale,
-    )
-    plan = Plan(
-        weights=(rng.uniform(-1, 1, (rows, strategies, instruments)) * rng.integers(0, 2, (rows, strategies, 1)))[None],
-        budget=rng.uniform(0, 1, (1, rows, strategies)),
-        multiplier=np.ones((1, strategies, instruments)),
-        flags=rng.choice([0, 0, 0, 1, 2], (1, strategies, instruments)).astype(np.int8),
-        carries=np.ones((1, strategies), dtype=bool),
-    )
-    terms = Terms(
-        asset_cap=np.full((1, instruments), 0.6),
-        asset_tight=np.full((1, rows), 0.6),
-        class_cap=np.full((1, rows, 2), 0.7),
-        gross_cap=np.full((1, rows), rng.choice([0.5, 1.0, 1.2])),
-        band=np.array([rng.choice([0.0, 0.02, 0.1])]),
-        ladder=np.array([[0.15, 0.9, 0.1, 0.5, np.inf]]),
-        at_fill=np.array([rng.random() < 0.3]),
-    )
-    return market, _run(market, plan, terms)
+def _random_book(seed: int) -> Book:
+    """A book with missing fills, cut orders, overrides, a band, actions, limits and derisking."""
+    book = random_book(seed)
+    # The last row's fills come after the last NAV.
+    opens, at = book.market.fill_open.copy(), book.market.fill_at.copy()
+    opens[-1], at[-1] = np.nan, -1
+    free = book.terms._replace(interest=np.zeros((1, 2)), borrow=np.zeros_like(book.terms.borrow))
+    return Book(book.market._replace(fill_open=opens, fill_at=at), book.plan, free, book.capital)
 
 
 books = given(seed=st.integers(0, 2**32 - 1))
@@ -257,33 +185,37 @@ books = given(seed=st.integers(0, 2**32 - 1))
 
 @books
 def test_the_trips_of_the_book_add_up_to_its_nav(seed: int):
-    market, record = _random_book(seed)
-    trips = book_round_trips(market, record)
+    book = _random_book(seed)
+    _, record = book.run()
+    trips = book_round_trips(book.market, book.terms, record)
     total = trips.closed.net.sum() + trips.open.net.sum()
-    assert total == pytest.approx(record.nav[0, -1] - CAPITAL, abs=1e-6)
+    assert total == pytest.approx(record.nav[0, -1] - book.capital, abs=1e-6)
 
 
 @books
 def test_the_trips_of_each_strategy_add_up_to_its_pnl(seed: int):
-    market, record = _random_book(seed)
-    for m, trips in enumerate(strategy_round_trips(market, record)):
+    book = _random_book(seed)
+    _, record = book.run()
+    for m, trips in enumerate(strategy_round_trips(book.market, book.terms, record)):
         total = trips.closed.net.sum() + trips.open.net.sum()
         assert total == pytest.approx(record.pnl[0, -1, m], abs=1e-6)
 
 
 @books
 def test_the_costs_of_the_strategies_add_up_to_those_of_the_book(seed: int):
-    market, record = _random_book(seed)
-    costs = strategy_costs(market, record)
+    book = _random_book(seed)
+    _, record = book.run()
+    costs = strategy_costs(book.market, book.terms, record)
     assert (costs >= 0.0).all()
-    booked = book_activity(market, record).cost[:-1]
+    booked = book_activity(book.market, book.terms, record).cost[:-1]
     assert costs.sum(axis=(1, 2)) == pytest.approx(booked, abs=1e-6)
 
 
 def test_strategies_that_cross_have_their_own_trips_and_the_larger_side_pays():
     # The first holds 0.8 x 1/2 and sells out; the second buys 0.4 x 1/2 in the same row: half of it crosses.
-    market, record = _steady([[0.8, 0.0], [0.0, 0.4], [0.0, 0.4], [0.0, 0.0], [0.0, 0.0]])
-    first, second = strategy_round_trips(market, record)
+    book = _steady([[0.8, 0.0], [0.0, 0.4], [0.0, 0.4], [0.0, 0.0], [0.0, 0.0]])
+    _, record = book.run()
+    first, second = strategy_round_trips(book.market, book.terms, record)
     assert (len(first.closed), len(second.closed)) == (1, 1)
     assert (first.closed.entry_at[0], first.closed.exit_at[0]) == (1, 11)
     assert (second.closed.entry_at[0], second.closed.exit_at[0]) == (11, 31)
@@ -291,16 +223,17 @@ def test_strategies_that_cross_have_their_own_trips_and_the_larger_side_pays():
     bought = first.closed.quantity[0]
     crossed = record.held[0, 2, 1, 0]
     assert crossed == pytest.approx(bought / 2, rel=1e-2)
-    costs = strategy_costs(market, record)[:, :, 0]
+    costs = strategy_costs(book.market, book.terms, record)[:, :, 0]
     assert costs[0] == pytest.approx([bought * price * rate, 0.0])
     assert costs[1] == pytest.approx([(bought - crossed) * price * rate, 0.0]), "the buyer crossed free of cost"
-    assert len(book_round_trips(market, record).closed) == 1
+    assert len(book_round_trips(book.market, book.terms, record).closed) == 1
 
 
 def test_activity_shows_what_the_book_and_each_strategy_held_and_traded():
-    market, record = _steady([[0.8, 0.0], [0.0, 0.4], [0.0, 0.4], [0.0, 0.0], [0.0, 0.0]])
-    book = book_activity(market, record)
-    first, second = strategy_activity(market, record)
+    made = _steady([[0.8, 0.0], [0.0, 0.4], [0.0, 0.4], [0.0, 0.0], [0.0, 0.0]])
+    _, record = made.run()
+    book = book_activity(made.market, made.terms, record)
+    first, second = strategy_activity(made.market, made.terms, record)
     assert book.gross == pytest.approx([0.0, 0.4, 0.2, 0.2, 0.0], abs=1e-3)
     assert first.gross == pytest.approx([0.0, 0.4, 0.0, 0.0, 0.0], abs=1e-3)
     assert second.gross == pytest.approx([0.0, 0.0, 0.2, 0.2, 0.0], abs=1e-3)

@@ -133,6 +133,8 @@ class RuleLimits(Section):
     """Caps per asset class, fraction of NAV."""
     gross: Result[Level | None] = None
     """Cap on the sum of absolute weights, fraction of NAV."""
+    net: Result[Level | None] = None
+    """Cap on the absolute value of the sum of weights, fraction of NAV."""
 
 
 class RegimeRule(Section):

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from tradeterm.config.marks import Face, Result, Section
 from tradeterm.config.regime import RegimeBudgets
 from tradeterm.config.sources import ServiceName, SourceNames, Sources
-from tradeterm.core.errors import BadInstant, UsageError
+from tradeterm.core.errors import BadInstant, UsageError, nearest
 from tradeterm.core.exchanges import NEW_YORK, CalendarName, checked_calendar
 from tradeterm.core.market import checked_symbol, file_stem
 from tradeterm.core.time import from_iso
@@ -24,8 +24,10 @@ __all__ = [
     "CertificateSample",
     "Config",
     "Costs",
+    "Delisting",
     "Gate",
     "InstrumentEntry",
+    "Interest",
     "Ladder",
     "Lifecycle",
     "Limits",
@@ -33,6 +35,8 @@ __all__ = [
     "LogSettings",
     "Missing",
     "Models",
+    "Orders",
+    "OverrideEntry",
     "PaperGate",
     "Publication",
     "Roles",
@@ -77,9 +81,33 @@ class Costs(Section):
     """What a fill costs in one asset class."""
 
     fee_bp: Result[NotNegative]
-    """Fee on the notional of each fill, basis points."""
+    """Fee of orders that take liquidity, basis points of the notional."""
+    maker_bp: Result[float]
+    """Fee of limit orders that rested until they filled, basis points; below zero where the venue pays for them."""
     slippage_bp: Result[NotNegative]
-    """Distance of the fill from the bar's open, against the order, basis points."""
+    """What market orders lose against the bar's open, basis points."""
+    borrow_bp: Result[NotNegative]
+    """Cost of holding short, basis points a year."""
+
+
+class Orders(Section):
+    """How orders are made and filled."""
+
+    limit_bp: Result[float | None]
+    """null: market orders. A number: limit orders, that far from the last close on the patient side, basis points."""
+    participation: Result[Annotated[float, Field(gt=0, le=1)] | None]
+    """Largest part of a fill bar's volume that an order takes, fraction; null = any."""
+    min_notional: Result[dict[ClassKey, NotNegative]]
+    """Smallest order per asset class, account currency; what is smaller is not sent."""
+
+
+class Interest(Section):
+    """What cash earns and costs, fractions a year (0.03 is 3 %)."""
+
+    credit: Result[float]
+    """On cash above zero."""
+    debit: Result[NotNegative]
+    """On cash below zero."""
 
 
 class Limits(Section):
@@ -91,6 +119,10 @@ class Limits(Section):
     """Largest sum of absolute weights per asset class, fraction of NAV; a class not named has no cap."""
     gross: Result[Positive]
     """Largest sum of all absolute weights, fraction of NAV."""
+    net: Result[Positive | None]
+    """Largest absolute value of the sum of all weights, fraction of NAV; null = no cap."""
+    strategies: Result[dict[str, Positive]]
+    """Largest sum of absolute weights that one strategy may ask for, fraction of NAV, by name."""
 
 
 class Ladder(Section):
@@ -200,7 +232,11 @@ class System(Section):
     band: Result[Fraction]
     """Change of weight below which no order is made, fraction of NAV."""
     costs: dict[ClassKey, Costs]
-    """Fees and slippage per asset class."""
+    """Fees, slippage and borrowing per asset class."""
+    orders: Orders
+    """How orders are made and filled."""
+    interest: Interest
+    """What cash earns and costs."""
     limits: Limits
     """Caps on the combined book."""
     ladder: Ladder
@@ -220,6 +256,13 @@ class System(Section):
 
     _start = field_validator("start")(_day)
 
+    @model_validator(mode="after")
+    def _fillable(self) -> Self:
+        told = self.orders.limit_bp is not None or self.orders.participation is not None
+        if self.fill == "close" and told:
+            raise ValueError("limit orders and participation need fill: next_open")
+        return self
+
 
 def _symbol(text: str) -> str:
     try:
@@ -233,6 +276,17 @@ def _calendar(text: Any) -> Any:
         return checked_calendar(text) if isinstance(text, str) else text
     except UsageError as failure:
         raise ValueError(str(failure)) from None
+
+
+class Delisting(Section):
+    """When an instrument stopped trading, and what its holders got."""
+
+    date: Result[str]
+    """Day from which it no longer trades, UTC."""
+    price: Result[NotNegative | None] = None
+    """Cash per unit; null = the last close."""
+
+    _date = field_validator("date")(_day)
 
 
 class InstrumentEntry(Section):
@@ -255,6 +309,10 @@ class InstrumentEntry(Section):
     """Smallest step of a quantity, units; 0 = no rounding."""
     tick: Result[Positive] = 0.01
     """Smallest step of a price."""
+    shortable: Result[bool | None] = None
+    """Whether it can be sold short; null = equities can, coins of a spot venue can't."""
+    delisted: Delisting | None = None
+    """When it stopped trading, and at what price; null = it trades."""
 
     @property
     def made_up(self) -> bool:
@@ -352,11 +410,28 @@ class StrategyEntry(Section):
     """What becomes of its missing bars; null = as the strategy itself says, else as system.missing does."""
 
 
+class OverrideEntry(Section):
+    """What a person has set for strategies and instruments; of several that meet, the most restrictive holds."""
+
+    strategy: Result[str] = "*"
+    """Its name; "*" = every strategy."""
+    symbol: Result[str] = "*"
+    """Symbol; "*" = every instrument."""
+    reduce_only: Result[bool] = False
+    """Whether what is held may only become less."""
+    no_trade: Result[bool] = False
+    """Whether what is held stays as it is; limits and the ladder still reduce it."""
+    multiplier: Result[Fraction] = 1.0
+    """Factor on the strategy's weights."""
+
+
 class Models(Section):
     """Strategies and their shares."""
 
     strategies: Annotated[tuple[StrategyEntry, ...], Field(strict=False)]
     """Strategies, in the order of their attribution."""
+    overrides: Annotated[tuple[OverrideEntry, ...], Field(strict=False)]
+    """Overrides per strategy and instrument."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -431,3 +506,17 @@ class Config(Section):
     """How regimes are judged and what they do to budgets and limits."""
     lifecycle: Lifecycle
     """Gates between the stages."""
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        strategies = [entry.name for entry in self.models.strategies]
+        symbols = [entry.symbol for entry in self.universe.instruments]
+        told = [("system.limits.strategies", name, strategies) for name in self.system.limits.strategies]
+        for item in self.models.overrides:
+            told += [("models.overrides", item.strategy, strategies), ("models.overrides", item.symbol, symbols)]
+        for where, name, known in told:
+            if name != "*" and name not in known:
+                near = nearest(name, known)
+                hint = f"did you mean {near!r}?" if near else f"one of {', '.join(known)} is needed"
+                raise ValueError(f"{where} names {name!r}, which is not there; {hint}")
+        return self

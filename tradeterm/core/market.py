@@ -106,6 +106,8 @@ class Instrument:
     """One tradable or macro series of the universe.
 
     ``lot`` is the smallest quantity step in units (0 = no rounding); ``tick`` the smallest price step.
+    ``shortable`` says whether its venue lets it be sold short. From ``delisted_ns`` on it is no longer traded, and what
+    was held is paid at ``last_price`` (None: the last close).
     """
 
     symbol: str
@@ -113,6 +115,9 @@ class Instrument:
     calendar: str
     lot: float = 1.0
     tick: float = 0.01
+    shortable: bool = True
+    delisted_ns: int | None = None
+    last_price: float | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -137,7 +142,7 @@ class FillBars:
     """What an order decided at a bar's ``ts`` can be filled with: source bars that open in [ts, ts + step).
 
     All arrays have shape (B,); a row without such a source bar has NaN prices, volume 0 and ``at`` = -1.
-    A source bar that straddles the end of the interval gives its open only.
+    A source bar that straddles the end of the interval gives its open only; alone, it leaves volume unknown (NaN).
     """
 
     open: FloatArray

@@ -139,12 +139,14 @@ def _fill_part(source: Bars, fill_row: IntArray, groups: _Groups) -> FillBars:
     leading[groups.first] = True
     high = np.where(crossing, np.where(leading, source.open, -np.inf), source.high)
     low = np.where(crossing, np.where(leading, source.open, np.inf), source.low)
+    unknown = np.where(groups.there, np.nan, 0.0)
     at: IntArray = np.full(len(groups.there), -1, dtype=np.int64)
     at[groups.there] = source.ts[groups.first]
     return FillBars(
         open=groups.spread(source.open[groups.first]),
         high=groups.maximum(high),
         low=groups.minimum(low),
-        volume=np.where(groups.there, groups.total(np.where(crossing, 0.0, source.volume)), 0.0),
+        # Where no whole bar opens nobody knows how much of the crossing one was traded in the interval.
+        volume=np.where(groups.any(~crossing), groups.total(np.where(crossing, 0.0, source.volume)), unknown),
         at=at,
     )

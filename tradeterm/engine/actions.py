@@ -1,11 +1,11 @@
-"""Corporate actions in the book: what splits and dividends do to money, holdings and open orders, in one step."""
+"""Corporate actions in the book: what they do to money, holdings and orders, in one step before any fill."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from tradeterm.engine.decide import Decision, give_up, whole_lots
+from tradeterm.engine.decide import Decision, dividend_at, give_up, split_at, whole_lots
 from tradeterm.engine.jit import kernel
 from tradeterm.engine.portfolio import settle_dust
 
@@ -18,56 +18,75 @@ __all__ = ["apply_actions", "price_after"]
 @kernel
 def price_after(market: Market, row: int, j: int) -> float:
     """Last close as it counts after the actions of a row: less the dividend, by the split."""
-    return float((market.mark[row, j] - market.dividend[row, j]) / market.split[row, j])
+    return float((market.mark[row, j] - dividend_at(market, row, j)) / split_at(market, row, j))
 
 
 @kernel
-def apply_actions(market: Market, state: State, run: int, row: int, decision: Decision) -> None:
-    """Let the splits and dividends of a row take effect, before any of its fills.
+def apply_actions(market: Market, state: State, row: int, decision: Decision) -> None:
+    """Let the splits, dividends and delistings of a row take effect, before any of its fills.
 
     Dividends are credited (shorts: debited) for what was held before. A split scales position, holdings, target, open
     order and wanted quantities; a fraction of a lot that it leaves is paid in cash at the last close as it counts then.
+    Of a delisted instrument everything is paid in cash at its last price, and its orders end.
     """
+    acted = market.split.shape[0] > 0
     for j in range(market.unit.shape[0]):
-        if market.dividend[row, j] != 0.0:
-            _pay(market, state, run, row, j)
-        if market.split[row, j] != 1.0:
-            _split_held(market, state, run, row, j)
-            _split_orders(market, state, run, row, j, decision)
+        if acted and market.dividend[row, j] != 0.0:
+            _pay(market, state, row, j)
+        if acted and market.split[row, j] != 1.0:
+            _split_held(market, state, row, j)
+            _split_orders(market, state, row, j, decision)
+        if market.gone[j] == row:
+            _pay_out(market, state, j)
+        if 0 <= market.gone[j] <= row:
+            decision.order[j] = 0.0
+            for m in range(decision.wanted.shape[0]):
+                decision.wanted[m, j] = 0.0
 
 
 @kernel
-def _pay(market: Market, state: State, run: int, row: int, j: int) -> None:
+def _pay(market: Market, state: State, row: int, j: int) -> None:
     per_lot = market.unit[j] * market.dividend[row, j]
-    state.cash[run] += state.lots[run, j] * per_lot
-    for m in range(state.held.shape[1]):
-        state.strategy_cash[run, m] += state.held[run, m, j] * per_lot
+    state.cash[0] += state.lots[j] * per_lot
+    for m in range(state.held.shape[0]):
+        state.strategy_cash[m] += state.held[m, j] * per_lot
 
 
 @kernel
-def _split_held(market: Market, state: State, run: int, row: int, j: int) -> None:
+def _pay_out(market: Market, state: State, j: int) -> None:
+    per_lot = market.unit[j] * market.last_price[j]
+    state.cash[0] += state.lots[j] * per_lot
+    state.lots[j] = 0.0
+    for m in range(state.held.shape[0]):
+        state.strategy_cash[m] += state.held[m, j] * per_lot
+        state.held[m, j] = 0.0
+        settle_dust(state, m, j)
+
+
+@kernel
+def _split_held(market: Market, state: State, row: int, j: int) -> None:
     ratio = market.split[row, j]
-    exact = state.lots[run, j] * ratio
+    exact = state.lots[j] * ratio
     worth = market.unit[j] * price_after(market, row, j)
     kept = exact
     # A fraction that has no price yet can't be paid; it stays until it is traded.
     if market.rounds[j] and math.isfinite(worth):
         kept = whole_lots(exact, True)
-    held = state.held[run, :, j]
+    held = state.held[:, j]
     for m in range(held.shape[0]):
         held[m] *= ratio
-        state.strategy_cash[run, m] += held[m] * worth if kept != exact else 0.0
+        state.strategy_cash[m] += held[m] * worth if kept != exact else 0.0
     if kept != exact:
         give_up(held, exact - kept, exact)
-        state.cash[run] += (exact - kept) * worth
+        state.cash[0] += (exact - kept) * worth
     for m in range(held.shape[0]):
-        settle_dust(state, run, m, j)
-        state.strategy_cash[run, m] -= held[m] * worth if kept != exact else 0.0
-    state.lots[run, j] = kept
+        settle_dust(state, m, j)
+        state.strategy_cash[m] -= held[m] * worth if kept != exact else 0.0
+    state.lots[j] = kept
 
 
 @kernel
-def _split_orders(market: Market, state: State, run: int, row: int, j: int, decision: Decision) -> None:
+def _split_orders(market: Market, state: State, row: int, j: int, decision: Decision) -> None:
     exact = decision.target[j] * market.split[row, j]
     target = whole_lots(exact, market.rounds[j])
     for m in range(decision.wanted.shape[0]):
@@ -75,6 +94,6 @@ def _split_orders(market: Market, state: State, run: int, row: int, j: int, deci
     if target != exact:
         give_up(decision.wanted[:, j], exact - target, exact)
     decision.target[j] = target
-    # An order that the no-trade band held back stays held back.
+    # An order that was held back stays held back.
     if decision.order[j] != 0.0:
-        decision.order[j] = target - state.lots[run, j]
+        decision.order[j] = target - state.lots[j]

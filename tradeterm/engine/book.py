@@ -1,8 +1,10 @@
 """The arrays that the decide steps and the simulation kernel share: market, plan, terms, state and record.
 
-R runs share one market; every other array has R as its leading axis (a sweep passes many runs, a backtest or a live
-decision one). T decision times, N instruments, M strategies, C asset classes. Quantities are in lots: whole numbers
-kept in float64 where an instrument rounds, units where its lot is 0.
+R runs share one market; the arrays of the other four have R as their leading axis (a sweep passes many runs, a
+backtest or a live decision one). A plan's or terms' array with a leading axis of 1 is shared by all runs. The kernels
+work on one run at a time, on views without that axis (:func:`plan_of` and its like); what is one number of a run is an
+array of one. T decision times, N instruments, M strategies, C asset classes. Quantities are in lots: whole numbers kept
+in float64 where an instrument rounds, units where its lot is 0.
 """
 
 from __future__ import annotations
@@ -11,16 +13,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tradeterm.engine.jit import kernel
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from tradeterm.core.types import BoolArray, FloatArray, IntArray, StateArray
 
 __all__ = [
     "DERISKED",
+    "FILLS",
     "HALTED",
     "LADDER_STATES",
     "NORMAL",
+    "NO_FILL",
     "NO_TRADE",
     "REDUCE_ONLY",
+    "WITHIN",
     "Market",
     "Plan",
     "Record",
@@ -28,11 +37,17 @@ __all__ = [
     "Terms",
     "new_record",
     "new_state",
+    "plan_of",
+    "record_of",
+    "state_of",
+    "terms_of",
 ]
 
 NORMAL, DERISKED, HALTED = 0, 1, 2
 LADDER_STATES = ("NORMAL", "DERISKED", "HALTED")
 REDUCE_ONLY, NO_TRADE = 1, 2
+NO_FILL, AT_OPEN, BEYOND, WITHIN = 0, 1, 2, 3
+FILLS = ("none", "market", "limit at open", "limit")
 
 
 class Market(NamedTuple):
@@ -41,13 +56,16 @@ class Market(NamedTuple):
     times : (T,) decision times; mark : (T, N) raw close known then, NaN before the first
     own_bar : (T, N) whether an own bar became known in the row; carried : (T, N) whether the newest bar of the row only
         repeats the last close, as none came
-    fill_open, fill_at : (T, N) next fill price and its instant, NaN and -1 where no bar opens before the next decision
+    fill_open, fill_high, fill_low, fill_volume, fill_at : (T, N) the fill bar: prices, units traded, and when it opens;
+        NaN and -1 where no bar opens before the next decision
     tradable : (T, N) whether the calendar expects such a bar
     asset_class : (N,) class number; unit : (N,) units per lot; rounds : (N,) whether quantities are whole lots
-    fee, slippage : (N,) fractions of notional
+    tick : (N,) smallest step of a price
     split, dividend : (T, N) actions that take effect before the fills of the row: new units per old one (1 where there
         is none), and cash per unit held before (0 likewise); marks and lots of a row are those before them
     factor : (T, N) fill price x factor is the fill price in the panel's scale
+        These three have shape (0, 0) where no instrument has any action.
+    gone : (N,) row before whose fills the instrument is delisted, -1 for never; last_price : (N,) cash per unit then
     """
 
     times: IntArray
@@ -55,16 +73,20 @@ class Market(NamedTuple):
     own_bar: BoolArray
     carried: BoolArray
     fill_open: FloatArray
+    fill_high: FloatArray
+    fill_low: FloatArray
+    fill_volume: FloatArray
     fill_at: IntArray
     tradable: BoolArray
     asset_class: IntArray
     unit: FloatArray
     rounds: BoolArray
-    fee: FloatArray
-    slippage: FloatArray
+    tick: FloatArray
     split: FloatArray
     dividend: FloatArray
     factor: FloatArray
+    gone: IntArray
+    last_price: FloatArray
 
 
 class Plan(NamedTuple):
@@ -73,6 +95,7 @@ class Plan(NamedTuple):
     weights : (R, T, M, N) of the strategy's own budget; budget : (R, T, M) fraction of NAV
     multiplier, flags : (R, M, N) overrides: a factor, and 0, REDUCE_ONLY or NO_TRADE judged against what is held
     carries : (R, M) whether a strategy sees carried bars; they make no trade by themselves
+    cap : (R, M) largest absolute sum of a strategy's contributions, fraction of NAV
     """
 
     weights: FloatArray
@@ -80,33 +103,51 @@ class Plan(NamedTuple):
     multiplier: FloatArray
     flags: StateArray
     carries: BoolArray
+    cap: FloatArray
 
 
 class Terms(NamedTuple):
-    """Hard limits and the ladder.
+    """Hard limits, the ladder, and how orders are made and filled.
 
-    asset_cap : (R, N); asset_tight : (R, T) cap of any asset by regime; class_cap : (R, T, C); gross_cap : (R, T)
+    asset_cap : (R, N); asset_tight : (R, T) cap of any asset by regime; class_cap : (R, T, C)
+    gross_cap, net_cap : (R, T) of the absolute sum and of the sum of all weights
     band : (R,) no-trade band, weight
     ladder : (R, 5) derisk, halt and recovery drawdown, derisk factor, nanoseconds until a halt resumes by itself (inf)
     at_fill : (R,) whether quantities are sized at the fill price (comparisons only)
+    taker, maker, slippage : (R, N) fractions of notional; slippage is paid by market orders alone
+    limit : (R, N) distance of a limit order's price from the last close, fraction, on the patient side; NaN for market
+        orders
+    least : (R, N) smallest notional of an order, money
+    share : (R,) largest part of a fill bar's volume, inf for any
+    interest : (R, 2) on cash above and below zero, a year of 365 days; borrow : (R, N) on what is held short, a year
     """
 
     asset_cap: FloatArray
     asset_tight: FloatArray
     class_cap: FloatArray
     gross_cap: FloatArray
+    net_cap: FloatArray
     band: FloatArray
     ladder: FloatArray
     at_fill: BoolArray
+    taker: FloatArray
+    maker: FloatArray
+    slippage: FloatArray
+    limit: FloatArray
+    least: FloatArray
+    share: FloatArray
+    interest: FloatArray
+    borrow: FloatArray
 
 
 class State(NamedTuple):
     """What is carried from one decision to the next; the kernels write into it.
 
     cash : (R,); lots : (R, N) position; held : (R, M, N) lots by strategy, summing to the position
-    strategy_cash : (R, M) money the strategy's own trades, costs and dividends brought
-    entry_price, entry_at, bars_held : (R, M, N) of the strategy's holding; the price in the panel's scale
+    strategy_cash : (R, M) money the strategy's own trades, costs, dividends and borrowing brought
+    entry_price, entry_at : (R, M, N) of the strategy's holding; the price in the panel's scale
     peak, ladder, halted_at : (R,)
+    interest : (R,) money that cash has earned and paid so far; accrued_at : (R,) until when, -1 before the first row
     """
 
     cash: FloatArray
@@ -115,25 +156,31 @@ class State(NamedTuple):
     strategy_cash: FloatArray
     entry_price: FloatArray
     entry_at: IntArray
-    bars_held: IntArray
     peak: FloatArray
     ladder: IntArray
     halted_at: IntArray
+    interest: FloatArray
+    accrued_at: IntArray
 
 
 class Record(NamedTuple):
-    """What happened, by decision time; position, held, cash, nav and pnl are as the decision found them.
+    """What happened, by decision time; position, held, cash, nav, interest and pnl are as the decision found them.
 
-    nav, cash, gross, drawdown : (R, T); ladder : (R, T) the state that the decision acted under
-    position : (R, T, N) lots; held : (R, T, M, N) lots
+    nav : (R, T)
+    cash, gross, drawdown, interest : (R, T); ladder : (R, T) the state that the decision acted under
+    position : (R, T, N) lots; held : (R, T, M, N) lots; pnl : (R, T, M) money per strategy
     contribution : (R, T, M, N) fractions of NAV before risk; scale : (R, T, N); target : (R, T, N) lots ordered to
-    filled : (R, T, N) lots filled before the next decision; pnl : (R, T, M) money per strategy
+    filled : (R, T, N) lots filled before the next decision
+    price, how : (R, T, N) of these fills, where orders may be limits: their price (NaN without), and one of FILLS
+    All but ``nav`` have no rows where a sweep needs no more than that; ``price`` and ``how`` have none where all orders
+    are market orders, which fill at the open.
     """
 
     nav: FloatArray
     cash: FloatArray
     gross: FloatArray
     drawdown: FloatArray
+    interest: FloatArray
     ladder: StateArray
     position: FloatArray
     held: FloatArray
@@ -142,6 +189,96 @@ class Record(NamedTuple):
     target: FloatArray
     filled: FloatArray
     pnl: FloatArray
+    price: FloatArray
+    how: StateArray
+
+
+@kernel
+def _at(values: Any, run: int) -> int:
+    return run if values.shape[0] > 1 else 0
+
+
+@kernel
+def plan_of(plan: Plan, run: int) -> Plan:
+    """Plan of one run, without the run axis."""
+    return Plan(
+        plan.weights[_at(plan.weights, run)],
+        plan.budget[_at(plan.budget, run)],
+        plan.multiplier[_at(plan.multiplier, run)],
+        plan.flags[_at(plan.flags, run)],
+        plan.carries[_at(plan.carries, run)],
+        plan.cap[_at(plan.cap, run)],
+    )
+
+
+@kernel
+def _one(values: Any, run: int) -> Any:
+    """Array of the one number of a run."""
+    at = _at(values, run)
+    return values[at : at + 1]
+
+
+@kernel
+def terms_of(terms: Terms, run: int) -> Terms:
+    """Terms of one run, without the run axis."""
+    return Terms(
+        terms.asset_cap[_at(terms.asset_cap, run)],
+        terms.asset_tight[_at(terms.asset_tight, run)],
+        terms.class_cap[_at(terms.class_cap, run)],
+        terms.gross_cap[_at(terms.gross_cap, run)],
+        terms.net_cap[_at(terms.net_cap, run)],
+        _one(terms.band, run),
+        terms.ladder[_at(terms.ladder, run)],
+        _one(terms.at_fill, run),
+        terms.taker[_at(terms.taker, run)],
+        terms.maker[_at(terms.maker, run)],
+        terms.slippage[_at(terms.slippage, run)],
+        terms.limit[_at(terms.limit, run)],
+        terms.least[_at(terms.least, run)],
+        _one(terms.share, run),
+        terms.interest[_at(terms.interest, run)],
+        terms.borrow[_at(terms.borrow, run)],
+    )
+
+
+@kernel
+def state_of(state: State, run: int) -> State:
+    """State of one run, without the run axis; writing into it writes into the state."""
+    return State(
+        state.cash[run : run + 1],
+        state.lots[run],
+        state.held[run],
+        state.strategy_cash[run],
+        state.entry_price[run],
+        state.entry_at[run],
+        state.peak[run : run + 1],
+        state.ladder[run : run + 1],
+        state.halted_at[run : run + 1],
+        state.interest[run : run + 1],
+        state.accrued_at[run : run + 1],
+    )
+
+
+@kernel
+def record_of(record: Record, run: int) -> Record:
+    """Record of one run, without the run axis; writing into it writes into the record."""
+    return Record(
+        record.nav[run],
+        record.cash[run],
+        record.gross[run],
+        record.drawdown[run],
+        record.interest[run],
+        record.ladder[run],
+        record.position[run],
+        record.held[run],
+        record.contribution[run],
+        record.scale[run],
+        record.target[run],
+        record.filled[run],
+        record.pnl[run],
+        record.price[run],
+        record.how[run],
+    )
 
 
 def new_state(runs: int, strategies: int, instruments: int, capital: float) -> State:
@@ -154,28 +291,39 @@ def new_state(runs: int, strategies: int, instruments: int, capital: float) -> S
         strategy_cash=np.zeros((runs, strategies)),
         entry_price=np.full(by_holding, np.nan),
         entry_at=np.full(by_holding, -1, dtype=np.int64),
-        bars_held=np.zeros(by_holding, dtype=np.int64),
         peak=np.full(runs, float(capital)),
         ladder=np.full(runs, NORMAL, dtype=np.int64),
         halted_at=np.full(runs, -1, dtype=np.int64),
+        interest=np.zeros(runs),
+        accrued_at=np.full(runs, -1, dtype=np.int64),
     )
 
 
-def new_record(runs: int, times: int, strategies: int, instruments: int) -> Record:
-    """Empty record."""
-    by_time, by_asset = (runs, times), (runs, times, instruments)
-    by_holding = (runs, times, strategies, instruments)
+def new_record(
+    runs: int, times: int, strategies: int, instruments: int, *, limits: bool = False, nav_only: bool = False
+) -> Record:
+    """Record whose rows are written as the runs advance; before that they hold anything.
+
+    limits : whether prices and kinds of fills are kept; nav_only : whether no more than NAV is
+    """
+    rows = 0 if nav_only else times
+    fills = rows if limits else 0
+    by_time, by_asset = (runs, rows), (runs, rows, instruments)
+    by_holding = (runs, rows, strategies, instruments)
     return Record(
-        nav=np.zeros(by_time),
-        cash=np.zeros(by_time),
-        gross=np.zeros(by_time),
-        drawdown=np.zeros(by_time),
-        ladder=np.zeros(by_time, dtype=np.int8),
-        position=np.zeros(by_asset),
-        held=np.zeros(by_holding),
-        contribution=np.zeros(by_holding),
-        scale=np.zeros(by_asset),
-        target=np.zeros(by_asset),
-        filled=np.zeros(by_asset),
-        pnl=np.zeros((runs, times, strategies)),
+        nav=np.empty((runs, times)),
+        cash=np.empty(by_time),
+        gross=np.empty(by_time),
+        drawdown=np.empty(by_time),
+        interest=np.empty(by_time),
+        ladder=np.empty(by_time, dtype=np.int8),
+        position=np.empty(by_asset),
+        held=np.empty(by_holding),
+        contribution=np.empty(by_holding),
+        scale=np.empty(by_asset),
+        target=np.empty(by_asset),
+        filled=np.empty(by_asset),
+        pnl=np.empty((runs, rows, strategies)),
+        price=np.empty((runs, fills, instruments)),
+        how=np.empty((runs, fills, instruments), dtype=np.int8),
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray
     from tradeterm.engine.regime import RegimeFrame
 
-__all__ = ["EVERY", "Limits", "RegimeRule", "asset_caps", "budgets", "class_caps", "gross_caps"]
+__all__ = ["EVERY", "Limits", "RegimeRule", "asset_caps", "budgets", "class_caps", "gross_caps", "net_caps"]
 
 EVERY = "*"
 
@@ -25,12 +25,15 @@ EVERY = "*"
 class Limits:
     """Hard limits, fractions of NAV; infinite where there is none.
 
-    asset : of any one asset; classes : by asset class; gross : of the absolute sum
+    asset : of any one asset; classes : by asset class; gross : of the absolute sum; net : of the sum, either way
+    strategies : of the absolute sum that one strategy asks for, by name
     """
 
     asset: float = math.inf
     classes: Mapping[str, float] = field(default_factory=dict)
     gross: float = math.inf
+    net: float = math.inf
+    strategies: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,11 @@ def asset_caps(base: float, rules: Sequence[RegimeRule], frame: RegimeFrame) -> 
 def gross_caps(base: float, rules: Sequence[RegimeRule], frame: RegimeFrame) -> FloatArray:
     """Return (T,) caps of the gross exposure."""
     return _tightest(base, [rule.limits.gross for rule in rules], rules, frame)
+
+
+def net_caps(base: float, rules: Sequence[RegimeRule], frame: RegimeFrame) -> FloatArray:
+    """Return (T,) caps of the net exposure."""
+    return _tightest(base, [rule.limits.net for rule in rules], rules, frame)
 
 
 def class_caps(

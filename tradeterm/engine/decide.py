@@ -16,30 +16,47 @@ if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray
     from tradeterm.engine.book import Market, Plan, State, Terms
 
-__all__ = ["Decision", "decide_row", "give_up", "mark_to_market", "new_decision", "whole_lots"]
+__all__ = [
+    "Decision",
+    "decide_row",
+    "dividend_at",
+    "give_up",
+    "nav_at_fill",
+    "new_decision",
+    "sizing_price",
+    "split_at",
+    "value_book",
+    "whole_lots",
+]
 
 _EXACT = 2.0**53
+# A price this near to a step, in steps, counts as being on it.
+_ON_STEP = 1e-9
 
 
 class Decision(NamedTuple):
     """One run's decision, written by :func:`decide_row`.
 
-    contribution, held_weight, wanted : (M, N) before risk, fractions of NAV; held, fractions of NAV; lots by strategy
-    desired, position, scale, target, order : (N,) net weight before risk, weight held, factor, lots, lots to trade
-    movable : (N,) whether it can trade before the next decision; class_factor : (C,)
-    totals : (4,) nav, gross, drawdown, gross factor
+    contribution, wanted : (M, N) before risk, fractions of NAV; lots by strategy
+    worth : (N,) weight of one lot, fraction of NAV; position, desired : (N,) weight held, net weight before risk
+    scale, target, order : (N,) factor, lots, lots to trade; limit : (N,) price of a limit order, NaN for market orders
+    movable : (N,) whether it can trade before the next decision
+    class_factor : (C,), sum_factor : (2,) of the gross and the net cap
+    totals : (3,) nav, gross, drawdown
     """
 
     contribution: FloatArray
-    held_weight: FloatArray
     wanted: FloatArray
-    desired: FloatArray
+    worth: FloatArray
     position: FloatArray
+    desired: FloatArray
     scale: FloatArray
     target: FloatArray
     order: FloatArray
+    limit: FloatArray
     movable: BoolArray
     class_factor: FloatArray
+    sum_factor: FloatArray
     totals: FloatArray
 
 
@@ -48,16 +65,18 @@ def new_decision(strategies: int, instruments: int, classes: int) -> Decision:
     by_holding = (strategies, instruments)
     return Decision(
         contribution=np.zeros(by_holding),
-        held_weight=np.zeros(by_holding),
         wanted=np.zeros(by_holding),
-        desired=np.zeros(instruments),
+        worth=np.zeros(instruments),
         position=np.zeros(instruments),
+        desired=np.zeros(instruments),
         scale=np.ones(instruments),
         target=np.zeros(instruments),
         order=np.zeros(instruments),
+        limit=np.full(instruments, np.nan),
         movable=np.zeros(instruments, dtype=np.bool_),
         class_factor=np.ones(classes),
-        totals=np.zeros(4),
+        sum_factor=np.ones(2),
+        totals=np.zeros(3),
     )
 
 
@@ -70,66 +89,91 @@ def whole_lots(quantity: float, rounds: bool) -> float:
 
 
 @kernel
-def mark_to_market(market: Market, state: State, run: int, row: int, out: Decision) -> None:
-    """Value the book at the closes known now: totals, held weights, and what can't move."""
-    nav = state.cash[run]
-    gross = 0.0
-    for j in range(out.desired.shape[0]):
-        if state.lots[run, j] != 0.0:
-            value = state.lots[run, j] * market.unit[j] * market.mark[row, j]
-            nav += value
-            gross += abs(value)
-    out.totals[0] = nav
-    out.totals[1] = gross / nav if nav > 0.0 else math.nan
-    for j in range(out.desired.shape[0]):
-        price = market.mark[row, j]
-        out.movable[j] = market.tradable[row, j] and math.isfinite(price)
-        out.position[j] = 0.0
-        worth = market.unit[j] * price / nav if nav > 0.0 else 0.0
-        if state.lots[run, j] != 0.0:
-            out.position[j] = state.lots[run, j] * worth
-        for m in range(out.held_weight.shape[0]):
-            held = state.held[run, m, j]
-            out.held_weight[m, j] = held * worth if held != 0.0 else 0.0
+def split_at(market: Market, row: int, j: int) -> float:
+    """Units per old one by the splits before the fills of a row."""
+    return float(market.split[row, j]) if market.split.shape[0] > 0 else 1.0
 
 
 @kernel
-def decide_row(market: Market, plan: Plan, terms: Terms, state: State, run: int, row: int, out: Decision) -> int:
+def dividend_at(market: Market, row: int, j: int) -> float:
+    """Cash per unit that is paid before the fills of a row."""
+    return float(market.dividend[row, j]) if market.dividend.shape[0] > 0 else 0.0
+
+
+@kernel
+def value_book(market: Market, state: State, row: int, out: Decision) -> float:
+    """Value the book at the closes known now: weights held, what can move, NAV and gross; returns NAV."""
+    nav, gross = state.cash[0], 0.0
+    for j in range(out.worth.shape[0]):
+        price = market.mark[row, j]
+        out.worth[j] = market.unit[j] * price
+        out.movable[j] = market.tradable[row, j] and math.isfinite(price) and not _is_gone(market, row, j)
+        lots = state.lots[j]
+        value = lots * out.worth[j] if lots != 0.0 else 0.0
+        out.position[j] = value
+        nav += value
+        gross += abs(value)
+    out.totals[0] = nav
+    out.totals[1] = gross / nav if nav > 0.0 else math.nan
+    share = 1.0 / nav if nav > 0.0 else 0.0
+    for j in range(out.worth.shape[0]):
+        out.worth[j] *= share
+        out.position[j] *= share
+    return float(nav)
+
+
+@kernel
+def _is_gone(market: Market, row: int, j: int) -> bool:
+    """Whether an instrument is delisted before the fills of a row, or was before."""
+    return bool(0 <= market.gone[j] <= row)
+
+
+@kernel
+def decide_row(market: Market, plan: Plan, terms: Terms, state: State, row: int, out: Decision) -> int:
     """Take one decision of one run; writes ``out`` and the ladder in ``state``.
 
     Returns 0, or 1 + the instrument whose target is not finite or not exact in float64.
     """
-    mark_to_market(market, state, run, row, out)
-    nav = out.totals[0]
+    nav = value_book(market, state, row, out)
     if not math.isfinite(nav):
-        _without_nav(market, plan, state, run, row, out)
+        _without_nav(market, plan, state, row, out)
         return 0
-    out.totals[2] = ladder_step(state, terms, run, nav, market.times[row])
-    contribute(market, plan, run, row, out.held_weight, out.contribution)
+    out.totals[2] = ladder_step(state, terms, nav, market.times[row])
+    contribute(market, plan, row, out.worth, state.held, out.contribution)
     net(out.contribution, out.desired)
-    out.totals[3] = scale_to_caps(
-        out.desired, out.position, out.movable, market.asset_class, terms, run, row, out.scale, out.class_factor
+    scale_to_caps(
+        out.desired,
+        out.position,
+        out.movable,
+        market.asset_class,
+        terms,
+        row,
+        out.scale,
+        out.class_factor,
+        out.sum_factor,
     )
-    factor = ladder_factor(state, terms, run) if nav > 0.0 else 0.0
-    for j in range(out.desired.shape[0]):
-        out.scale[j] *= factor
-    return _size(market, terms, state, run, row, nav, out)
+    factor = ladder_factor(state, terms) if nav > 0.0 else 0.0
+    if factor != 1.0:
+        for j in range(out.scale.shape[0]):
+            out.scale[j] *= factor
+    return _size(market, terms, state, row, nav, out)
 
 
 @kernel
-def _without_nav(market: Market, plan: Plan, state: State, run: int, row: int, out: Decision) -> None:
+def _without_nav(market: Market, plan: Plan, state: State, row: int, out: Decision) -> None:
     """Unknown NAV: reduce-only for all. No size can be told, so a strategy keeps what it holds or leaves it whole."""
     out.totals[2] = math.nan
     for j in range(out.desired.shape[0]):
         out.desired[j] = 0.0
         out.scale[j] = 0.0
-        position = state.lots[run, j]
+        out.limit[j] = math.nan
+        position = state.lots[j]
         kept = 0.0
         leaves = False
         for m in range(out.wanted.shape[0]):
             out.contribution[m, j] = 0.0
-            held = state.held[run, m, j]
-            out.wanted[m, j] = held if _keeps(market, plan, state, run, row, m, j) else 0.0
+            held = state.held[m, j]
+            out.wanted[m, j] = held if _keeps(market, plan, state, row, m, j) else 0.0
             kept += out.wanted[m, j]
             leaves = leaves or out.wanted[m, j] != held
         target = whole_lots(kept, market.rounds[j]) if leaves else position
@@ -137,7 +181,7 @@ def _without_nav(market: Market, plan: Plan, state: State, run: int, row: int, o
             # Who leaves was netted against who stays: without it the position would grow.
             target = position
             for m in range(out.wanted.shape[0]):
-                out.wanted[m, j] = state.held[run, m, j]
+                out.wanted[m, j] = state.held[m, j]
         elif leaves and market.rounds[j]:
             give_up(out.wanted[:, j], kept - target, kept)
         out.target[j] = target
@@ -145,49 +189,56 @@ def _without_nav(market: Market, plan: Plan, state: State, run: int, row: int, o
 
 
 @kernel
-def _keeps(market: Market, plan: Plan, state: State, run: int, row: int, m: int, j: int) -> bool:
+def _keeps(market: Market, plan: Plan, state: State, row: int, m: int, j: int) -> bool:
     """Whether a strategy still wishes what it holds, on the side it holds it."""
-    if state.ladder[run] == HALTED:
+    if state.ladder[0] == HALTED:
         return False
-    if flag_of(market, plan, run, row, m, j) == NO_TRADE:
+    if flag_of(market, plan, row, m, j) == NO_TRADE:
         return True
-    wish = plan.weights[run, row, m, j] * plan.budget[run, row, m] * plan.multiplier[run, m, j]
-    return bool(wish * state.held[run, m, j] > 0.0)
+    wish = plan.weights[row, m, j] * plan.budget[row, m] * plan.multiplier[m, j]
+    return bool(wish * state.held[m, j] > 0.0)
 
 
 @kernel
-def _nav_at_fill(market: Market, state: State, run: int, row: int) -> float:
-    nav = float(state.cash[run])
-    for j in range(state.lots.shape[1]):
-        if state.lots[run, j] != 0.0:
-            worth = _sizing_price(market, row, j, True)
+def nav_at_fill(market: Market, state: State, row: int) -> float:
+    """Value of the book at the fill prices of a row, where there are any."""
+    nav = float(state.cash[0])
+    for j in range(state.lots.shape[0]):
+        if state.lots[j] != 0.0:
+            worth = sizing_price(market, row, j, True)
             if math.isfinite(market.fill_open[row, j]):
                 # A fill price is without the dividend that is credited before it.
-                worth += market.dividend[row, j]
-            nav += state.lots[run, j] * market.unit[j] * worth
+                worth += dividend_at(market, row, j)
+            nav += state.lots[j] * market.unit[j] * worth
     return nav
 
 
 @kernel
-def _sizing_price(market: Market, row: int, j: int, at_fill: bool) -> float:
+def sizing_price(market: Market, row: int, j: int, at_fill: bool) -> float:
+    """Price that quantities are sized at; NaN where none is known."""
     # An instrument without a close yet has no value in the book, whatever it could be bought at.
+    mark = market.mark[row, j]
+    if not at_fill:
+        return float(mark)
     # Lots are counted as they are at the decision: before a split that takes effect on the way to the fill.
-    mark, fill = market.mark[row, j], market.fill_open[row, j] * market.split[row, j]
-    return float(fill if at_fill and math.isfinite(fill) and math.isfinite(mark) else mark)
+    fill = market.fill_open[row, j] * split_at(market, row, j)
+    return float(fill if math.isfinite(fill) and math.isfinite(mark) else mark)
 
 
 @kernel
-def _size(market: Market, terms: Terms, state: State, run: int, row: int, nav: float, out: Decision) -> int:
-    """Step 6: lots from weights at the sizing prices, the no-trade band, and the orders to get there."""
-    at_fill = terms.at_fill[run]
-    base = _nav_at_fill(market, state, run, row) if at_fill else nav
+def _size(market: Market, terms: Terms, state: State, row: int, nav: float, out: Decision) -> int:
+    """Step 6: lots from weights at the sizing prices, what is too small to trade, and the orders to get there."""
+    at_fill = terms.at_fill[0]
+    base = nav_at_fill(market, state, row) if at_fill else nav
+    least = terms.band[0] * nav
     for j in range(out.desired.shape[0]):
-        held = state.lots[run, j]
-        price = _sizing_price(market, row, j, at_fill)
+        held = state.lots[j]
+        price = sizing_price(market, row, j, at_fill)
         lots_per_weight = base / (market.unit[j] * price) if math.isfinite(price) else 0.0
         exact = out.desired[j] * out.scale[j] * lots_per_weight
         target = whole_lots(exact, market.rounds[j])
-        if not math.isfinite(target) or abs(target) > _EXACT:
+        # Also false for what is not a number.
+        if not abs(target) <= _EXACT:
             return j + 1
         for m in range(out.wanted.shape[0]):
             out.wanted[m, j] = out.contribution[m, j] * out.scale[j] * lots_per_weight
@@ -195,10 +246,25 @@ def _size(market: Market, terms: Terms, state: State, run: int, row: int, nav: f
             give_up(out.wanted[:, j], exact - target, exact)
         out.target[j] = target if math.isfinite(price) else held
         order = out.target[j] - held
-        if _inside_band(market, terms, state, run, row, j, order, nav, out):
-            order = 0.0
+        if order != 0.0:
+            notional = abs(order) * market.unit[j] * market.mark[row, j]
+            if notional < terms.least[j] or (notional < least and _may_wait(market, terms, state, row, j, order, out)):
+                order = 0.0
         out.order[j] = order
+        out.limit[j] = _limit_price(market, terms, row, j, order)
     return 0
+
+
+@kernel
+def _limit_price(market: Market, terms: Terms, row: int, j: int, order: float) -> float:
+    """Price of the limit order, on a tick that is no worse for who sends it; NaN for a market order."""
+    away = terms.limit[j]
+    if order == 0.0 or not math.isfinite(away):
+        return math.nan
+    tick, price = market.tick[j], market.mark[row, j]
+    if order > 0.0:
+        return float(math.floor(price * (1.0 - away) / tick + _ON_STEP) * tick)
+    return float(math.ceil(price * (1.0 + away) / tick - _ON_STEP) * tick)
 
 
 @kernel
@@ -218,32 +284,29 @@ def give_up(wanted: FloatArray, fraction: float, exact: float) -> None:
 
 
 @kernel
-def _inside_band(
-    market: Market, terms: Terms, state: State, run: int, row: int, j: int, order: float, nav: float, out: Decision
-) -> bool:
-    """Whether a trade is too small to make; a breach, a halt or a full exit is never held back."""
-    if order == 0.0:
-        return True
-    held = state.lots[run, j]
-    if abs(order) * market.unit[j] * market.mark[row, j] >= terms.band[run] * nav:
-        return False
+def _may_wait(market: Market, terms: Terms, state: State, row: int, j: int, order: float, out: Decision) -> bool:
+    """Whether the no-trade band may hold a small order back: not a breach's, a halt's, nor a full exit's."""
+    held = state.lots[j]
     if held == 0.0 or order * held > 0.0:
         return True
-    if out.target[j] == 0.0 or state.ladder[run] == HALTED:
+    if out.target[j] == 0.0 or state.ladder[0] == HALTED:
         return False
-    return not _in_breach(market, terms, run, row, j, out)
+    return not _in_breach(market, terms, row, j, out)
 
 
 @kernel
-def _in_breach(market: Market, terms: Terms, run: int, row: int, j: int, out: Decision) -> bool:
+def _in_breach(market: Market, terms: Terms, row: int, j: int, out: Decision) -> bool:
     """Whether what is held now is over a cap that a reduction of ``j`` would help."""
     over = 1.0 + TOLERANCE
-    if abs(out.position[j]) > asset_limit(terms, run, row, j) * over:
+    if abs(out.position[j]) > asset_limit(terms, row, j) * over:
         return True
-    if out.totals[1] > terms.gross_cap[run, row] * over:
+    if out.totals[1] > terms.gross_cap[row] * over:
         return True
-    held = 0.0
+    in_class, total = 0.0, 0.0
     for i in range(out.position.shape[0]):
+        total += out.position[i]
         if market.asset_class[i] == market.asset_class[j]:
-            held += abs(out.position[i])
-    return bool(held > terms.class_cap[run, row, market.asset_class[j]] * over)
+            in_class += abs(out.position[i])
+    if abs(total) > terms.net_cap[row] * over and total * out.position[j] > 0.0:
+        return True
+    return bool(in_class > terms.class_cap[row, market.asset_class[j]] * over)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tradeterm.core.types import FloatArray
     from tradeterm.engine.book import Market, Plan, State
 
-__all__ = ["contribute", "flag_of", "move_holdings", "net", "override", "settle_dust"]
+__all__ = ["contribute", "flag_of", "move_holdings", "net", "override", "settle_dust", "strategy_factor"]
 
 # Holdings below this many lots are rounding, not positions.
 _DUST = 1e-9
@@ -31,24 +31,42 @@ def override(wish: float, holding: float, flag: int) -> float:
 
 
 @kernel
-def flag_of(market: Market, plan: Plan, run: int, row: int, m: int, j: int) -> int:
+def flag_of(market: Market, plan: Plan, row: int, m: int, j: int) -> int:
     """Override in force: what is configured, and no trade where the strategy's newest bar was carried."""
-    if market.carried[row, j] and plan.carries[run, m]:
+    if market.carried[row, j] and plan.carries[m]:
         return NO_TRADE
-    return int(plan.flags[run, m, j])
+    return int(plan.flags[m, j])
 
 
 @kernel
-def contribute(market: Market, plan: Plan, run: int, row: int, held_weight: FloatArray, out: FloatArray) -> None:
-    """Step 1: strategy weight x budget x multiplier, then flags.
+def strategy_factor(contribution: FloatArray, cap: float, m: int) -> float:
+    """Factor that brings a strategy's contributions into its own cap."""
+    total = 0.0
+    for j in range(contribution.shape[1]):
+        total += abs(contribution[m, j])
+    return float(cap / total) if total > cap else 1.0
 
-    held_weight, out : (M, N) fractions of NAV
+
+@kernel
+def contribute(market: Market, plan: Plan, row: int, worth: FloatArray, held: FloatArray, out: FloatArray) -> None:
+    """Step 1: strategy weight x budget x multiplier, then flags, then the strategy's own cap.
+
+    worth : (N,) weight of one lot, fractions of NAV; held : (M, N) lots; out : (M, N) fractions of NAV
     """
     strategies, instruments = out.shape
     for m in range(strategies):
+        budget = plan.budget[row, m]
         for j in range(instruments):
-            wish = plan.weights[run, row, m, j] * plan.budget[run, row, m] * plan.multiplier[run, m, j]
-            out[m, j] = override(wish, held_weight[m, j], flag_of(market, plan, run, row, m, j))
+            wish = plan.weights[row, m, j] * budget * plan.multiplier[m, j]
+            flag = flag_of(market, plan, row, m, j)
+            if flag != 0:
+                wish = override(wish, held[m, j] * worth[j] if held[m, j] != 0.0 else 0.0, flag)
+            out[m, j] = wish
+        if math.isfinite(plan.cap[m]):
+            factor = strategy_factor(out, plan.cap[m], m)
+            if factor < 1.0:
+                for j in range(instruments):
+                    out[m, j] *= factor
 
 
 @kernel
@@ -69,7 +87,6 @@ def _side(wish: float) -> int:
 @kernel
 def move_holdings(
     state: State,
-    run: int,
     j: int,
     wanted: FloatArray,
     fill: float,
@@ -88,10 +105,15 @@ def move_holdings(
     factor : price x factor is the entry price, in the panel's scale
     """
     strategies = wanted.shape[0]
+    if strategies == 1:
+        # What one strategy holds is the position: nobody to cross with.
+        if fill != 0.0:
+            _move(state, 0, j, fill, price, unit, cost, at, factor)
+        return
     buys = 0.0
     sells = 0.0
     for m in range(strategies):
-        d = wanted[m] - state.held[run, m, j]
+        d = wanted[m] - state.held[m, j]
         if d > 0.0:
             buys += d
         else:
@@ -105,51 +127,49 @@ def move_holdings(
         small_fill = -direction * fill
         large_fill = 0.0
     if larger == 0.0 or (large_fill == 0.0 and smaller == 0.0):
-        _share_by_holding(state, run, j, fill, price, unit, cost, at, factor)
+        _share_by_holding(state, j, fill, price, unit, cost, at, factor)
         return
     bearer = direction if large_fill > 0.0 else -direction
     for m in range(strategies):
-        d = wanted[m] - state.held[run, m, j]
+        d = wanted[m] - state.held[m, j]
         if d == 0.0:
             continue
         side = _side(d)
         part = abs(d) / (larger if side == direction else smaller)
         moved = side * part * (large_fill if side == direction else small_fill)
-        _move(state, run, m, j, moved, price, unit, part * cost if side == bearer else 0.0, at, factor)
+        _move(state, m, j, moved, price, unit, part * cost if side == bearer else 0.0, at, factor)
 
 
 @kernel
 def _share_by_holding(
-    state: State, run: int, j: int, fill: float, price: float, unit: float, cost: float, at: int, factor: float
+    state: State, j: int, fill: float, price: float, unit: float, cost: float, at: int, factor: float
 ) -> None:
     """Nobody asked for this fill (rounding, or a venue's own doing): share it by what each holds."""
     if fill == 0.0:
         return
     total = 0.0
-    for m in range(state.held.shape[1]):
-        total += abs(state.held[run, m, j])
-    for m in range(state.held.shape[1]):
-        part = abs(state.held[run, m, j]) / total if total > 0.0 else 1.0 / state.held.shape[1]
+    for m in range(state.held.shape[0]):
+        total += abs(state.held[m, j])
+    for m in range(state.held.shape[0]):
+        part = abs(state.held[m, j]) / total if total > 0.0 else 1.0 / state.held.shape[0]
         if part > 0.0:
-            _move(state, run, m, j, part * fill, price, unit, part * cost, at, factor)
+            _move(state, m, j, part * fill, price, unit, part * cost, at, factor)
 
 
 @kernel
-def settle_dust(state: State, run: int, m: int, j: int) -> bool:
+def settle_dust(state: State, m: int, j: int) -> bool:
     """Forget a holding that is rounding; returns whether the strategy is flat."""
-    if abs(state.held[run, m, j]) >= _DUST:
+    if abs(state.held[m, j]) >= _DUST:
         return False
-    state.held[run, m, j] = 0.0
-    state.entry_price[run, m, j] = math.nan
-    state.entry_at[run, m, j] = -1
-    state.bars_held[run, m, j] = 0
+    state.held[m, j] = 0.0
+    state.entry_price[m, j] = math.nan
+    state.entry_at[m, j] = -1
     return True
 
 
 @kernel
 def _move(
     state: State,
-    run: int,
     m: int,
     j: int,
     moved: float,
@@ -159,17 +179,16 @@ def _move(
     at: int,
     factor: float,
 ) -> None:
-    before = state.held[run, m, j]
+    before = state.held[m, j]
     after = before + moved
-    state.held[run, m, j] = after
-    state.strategy_cash[run, m] -= moved * unit * price + cost
-    if settle_dust(state, run, m, j):
+    state.held[m, j] = after
+    state.strategy_cash[m] -= moved * unit * price + cost
+    if settle_dust(state, m, j):
         return
     entry = price * factor
     if before == 0.0 or (before > 0.0) != (after > 0.0):
-        state.entry_price[run, m, j] = entry
-        state.entry_at[run, m, j] = at
-        state.bars_held[run, m, j] = 0
+        state.entry_price[m, j] = entry
+        state.entry_at[m, j] = at
     elif abs(after) > abs(before):
-        paid = state.entry_price[run, m, j] * abs(before) + entry * (abs(after) - abs(before))
-        state.entry_price[run, m, j] = paid / abs(after)
+        paid = state.entry_price[m, j] * abs(before) + entry * (abs(after) - abs(before))
+        state.entry_price[m, j] = paid / abs(after)

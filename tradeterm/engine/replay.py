@@ -13,7 +13,17 @@ import numpy as np
 from tradeterm.core.errors import BadMarket, BadWeights, StrategyBroken, TradetermError
 from tradeterm.core.time import DAY_NS, iso
 from tradeterm.engine import budgets
-from tradeterm.engine.book import LADDER_STATES, Market, Plan, Terms, new_record, new_state
+from tradeterm.engine.book import (
+    LADDER_STATES,
+    NO_TRADE,
+    REDUCE_ONLY,
+    Market,
+    Plan,
+    Terms,
+    new_record,
+    new_state,
+)
+from tradeterm.engine.checks import FAULTS, first_fault
 from tradeterm.engine.context import Context, Holding
 from tradeterm.engine.panel import locked
 from tradeterm.engine.regime import classify
@@ -30,17 +40,60 @@ if TYPE_CHECKING:
     from tradeterm.engine.panel import FillFrame, Panel
     from tradeterm.engine.regime import RegimeFrame, Thresholds
 
-__all__ = ["BookSpec", "Costs", "Ladder", "Member", "Replay", "decide_at", "features_of", "replay", "vector_weights"]
+__all__ = [
+    "BookSpec",
+    "Costs",
+    "Ladder",
+    "Member",
+    "Orders",
+    "Override",
+    "Replay",
+    "bars_held",
+    "decide_at",
+    "features_of",
+    "replay",
+    "vector_weights",
+]
 
 _NO_RESUME = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """Costs of one asset class, fractions of notional."""
+    """Costs of one asset class, fractions of notional.
+
+    fee : of orders that take liquidity; maker : of limit orders that rested, None for the same
+    slippage : of market orders; borrow : of what is held short, a year
+    """
 
     fee: float
     slippage: float
+    maker: float | None = None
+    borrow: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """How orders are made and filled.
+
+    limit : distance of limit orders from the last close, fraction, on the patient side; None for market orders
+    share : largest part of a fill bar's volume; least : smallest notional by asset class, money
+    """
+
+    limit: float | None = None
+    share: float = math.inf
+    least: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """What a person has set for strategies and instruments; None means every one of them."""
+
+    strategy: str | None = None
+    symbol: str | None = None
+    reduce_only: bool = False
+    no_trade: bool = False
+    multiplier: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +112,14 @@ class Member:
     """A strategy in the book with its base budget (fraction of NAV) and its symbols, in its panel's order.
 
     carries : whether it sees bars that only repeat the last close
+    spot : those of its symbols that nobody can sell short
     """
 
     strategy: Strategy
     budget: float
     symbols: tuple[str, ...]
     carries: bool = True
+    spot: frozenset[str] = frozenset()
 
     def shown(self, panel: Panel) -> Panel:
         """All of ``panel`` that the strategy ever gets to see."""
@@ -78,6 +133,8 @@ class BookSpec:
 
     fill : ``next_open``, or ``close`` (fills at the last close: optimistic, and said so)
     sizing : ``at_decision``, or ``at_fill`` (for comparisons)
+    overrides : of several that meet, the most restrictive holds
+    interest : on cash above and below zero, fractions a year
     """
 
     members: tuple[Member, ...]
@@ -91,6 +148,9 @@ class BookSpec:
     band: float = 0.0
     fill: Literal["next_open", "close"] = "next_open"
     sizing: Literal["at_decision", "at_fill"] = "at_decision"
+    orders: Orders = field(default_factory=Orders)
+    overrides: tuple[Override, ...] = ()
+    interest: tuple[float, float] = (0.0, 0.0)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -146,7 +206,7 @@ def vector_weights(member: Member, panel: Panel, frame: RegimeFrame) -> FloatArr
         raise TypeError(f"{strategy.name} is no vector strategy")
     with _its_own_fault(member, panel):
         weights = strategy.weights(panel, frame)
-    return check_weights(strategy, panel.times, member.symbols, weights)
+    return check_weights(strategy, panel.times, member.symbols, weights, spot=member.spot)
 
 
 def features_of(member: Member, panel: Panel) -> Mapping[str, FloatArray]:
@@ -193,7 +253,7 @@ def decide_at(
         if symbol not in member.symbols:
             raise BadWeights(member.strategy.name, iso(time_ns), symbol, "was given, but it is not in the universe")
     row = np.array([[answer.weights.get(symbol, 0.0) for symbol in member.symbols]], dtype=np.float64)
-    checked: FloatArray = check_weights(member.strategy, panel.times[-1:], member.symbols, row)[0]
+    checked: FloatArray = check_weights(member.strategy, panel.times[-1:], member.symbols, row, spot=member.spot)[0]
     return checked
 
 
@@ -207,7 +267,7 @@ def replay(panel: Panel, fills: FillFrame, inputs: RegimeInputs, spec: BookSpec,
     plan = _plan(spec, part)
     rows, strategies, instruments = len(panel) - first, len(spec.members), len(spec.instruments)
     state = new_state(1, strategies, instruments, spec.capital)
-    record = new_record(1, rows, strategies, instruments)
+    record = new_record(1, rows, strategies, instruments, limits=spec.orders.limit is not None)
     stepwise: list[_Stepper] = []
     for m, member in enumerate(spec.members):
         own = member.shown(panel)
@@ -216,6 +276,7 @@ def replay(panel: Panel, fills: FillFrame, inputs: RegimeInputs, spec: BookSpec,
             plan.weights[0, :, m, columns] = vector_weights(member, own, frame)[first:].T
         else:
             stepwise.append(_Stepper(m, member, own, features_of(member, own), frame, columns, first, []))
+    _forget_delisted(plan, market)
     if stepwise:
         for row in range(rows):
             for stepper in stepwise:
@@ -278,64 +339,80 @@ class _Stepper:
                 weight=float(lots[j] * worth[j] / nav),
                 entry_ns=int(state.entry_at[0, self.index, j]),
                 entry_price=float(state.entry_price[0, self.index, j]),
-                # The kernel counts this row's bar when it decides, just after this.
-                bars_held=int(state.bars_held[0, self.index, j]) + int(market.own_bar[row, j]),
+                bars_held=bars_held(market, int(state.entry_at[0, self.index, j]), row, j),
             )
             for symbol, j in zip(self.member.symbols, self.columns, strict=True)
             if lots[j] != 0.0
         }
 
 
+def bars_held(market: Market, entry_at: int, row: int, j: int) -> int:
+    """Own bars of an instrument that became known after an instant, up to a row."""
+    first = int(np.searchsorted(market.times, entry_at, side="right"))
+    return int(np.count_nonzero(market.own_bar[first : row + 1, j]))
+
+
+def _forget_delisted(plan: Plan, market: Market) -> None:
+    """What a strategy wishes of a delisted instrument counts for nothing."""
+    for j, row in enumerate(market.gone.tolist()):
+        if row >= 0:
+            plan.weights[:, row + 1 :, :, j] = 0.0
+
+
 def _checked(market: Market, spec: BookSpec) -> Market:
     """Refuse prices and fill times that would be silent nonsense: a fill before its decision is look-ahead."""
-    no_ratio = ~((market.split > 0.0) & np.isfinite(market.split))
-    no_cash = ~((market.dividend >= 0.0) & np.isfinite(market.dividend))
-    no_factor = ~((market.factor > 0.0) & np.isfinite(market.factor)) & np.isfinite(market.fill_open)
-    wrong = (
-        (market.mark <= 0.0, "its close was not positive"),
-        (np.isinf(market.mark), "its close was infinite"),
-        ((market.fill_at >= 0) & (market.fill_at < market.times[:, None]), "its fill bar opened before the decision"),
-        ((market.fill_at[:-1] >= market.times[1:, None]), "its fill bar opened after the next decision"),
-        (no_ratio, "its split ratio was no number above 0"),
-        (no_cash, "its dividend was negative or no number"),
-        (no_factor, "its price factor was no number above 0"),
-    )
-    for where, found in wrong:
-        if where.any():
-            row, column = (int(index) for index in np.argwhere(where)[0])
-            raise BadMarket(spec.instruments[column].symbol, iso(int(market.times[row])), found)
+    fault, row, column = first_fault(market)
+    if fault:
+        raise BadMarket(spec.instruments[column].symbol, iso(int(market.times[row])), FAULTS[fault])
     return market
 
 
 def _market(panel: Panel, fills: FillFrame, spec: BookSpec, first: int) -> Market:
     own_bar, carried = panel.own[first:], panel.filled
-    closing = spec.fill == "close"
     classes = spec.classes
-    costs = [spec.costs.get(item.asset_class.value, Costs(fee=0.0, slippage=0.0)) for item in spec.instruments]
     lots = np.array([item.lot for item in spec.instruments], dtype=np.float64)
-    times = panel.times[first:]
     mark = np.ascontiguousarray(fills.mark[first:])
-    split, dividend = _rows(fills.split, 1.0, mark, first), _rows(fills.dividend, 0.0, mark, first)
-    opens, factor = np.ascontiguousarray(fills.open[first:]), _rows(fills.factor, 1.0, mark, first)
-    if closing:
-        # Actions come before fills: the close that was seen is taken through those that follow it.
-        opens = np.where(own_bar, (mark - dividend) / split, np.nan)
-        factor = np.where(own_bar, panel.close[first:] / opens, 1.0) if fills.factor is not None else factor
-    return Market(
-        times=np.ascontiguousarray(times),
+    nothing = np.empty((0, 0))
+    made = Market(
+        times=np.ascontiguousarray(panel.times[first:]),
         mark=mark,
         own_bar=np.ascontiguousarray(own_bar),
         carried=np.zeros(own_bar.shape, dtype=np.bool_) if carried is None else np.ascontiguousarray(carried[first:]),
-        fill_open=opens,
-        fill_at=np.where(own_bar, times[:, None], -1) if closing else np.ascontiguousarray(fills.at[first:]),
-        tradable=np.ascontiguousarray(own_bar if closing else fills.tradable[first:]),
+        fill_open=np.ascontiguousarray(fills.open[first:]),
+        fill_high=np.ascontiguousarray(fills.high[first:]),
+        fill_low=np.ascontiguousarray(fills.low[first:]),
+        fill_volume=np.ascontiguousarray(fills.volume[first:]),
+        fill_at=np.ascontiguousarray(fills.at[first:]),
+        tradable=np.ascontiguousarray(fills.tradable[first:]),
         asset_class=np.array([classes.index(item.asset_class.value) for item in spec.instruments], dtype=np.int64),
         unit=np.where(lots > 0.0, lots, 1.0),
         rounds=lots > 0.0,
-        fee=np.array([cost.fee for cost in costs]),
-        slippage=np.array([cost.slippage for cost in costs]),
-        split=split,
-        dividend=dividend,
+        tick=np.array([item.tick for item in spec.instruments], dtype=np.float64),
+        split=_rows(fills.split, 1.0, mark, first) if fills.factor is not None else nothing,
+        dividend=_rows(fills.dividend, 0.0, mark, first) if fills.factor is not None else nothing,
+        factor=_rows(fills.factor, 1.0, mark, first) if fills.factor is not None else nothing,
+        gone=_gone(spec, panel.times[first:]),
+        last_price=_last_prices(spec, panel.times[first:], mark),
+    )
+    return _at_close(made, panel, first) if spec.fill == "close" else made
+
+
+def _at_close(market: Market, panel: Panel, first: int) -> Market:
+    """Market whose fills are at the close that the decision has seen."""
+    own_bar = market.own_bar
+    opens, factor = market.mark, market.factor
+    if market.factor.shape[0]:
+        # Actions come before fills: the close that was seen is taken through those that follow it.
+        opens = (market.mark - market.dividend) / market.split
+        factor = np.where(own_bar, panel.close[first:] / opens, 1.0)
+    opens = np.where(own_bar, opens, np.nan)
+    return market._replace(
+        fill_open=opens,
+        fill_high=opens,
+        fill_low=opens,
+        fill_volume=np.full(opens.shape, np.nan),
+        fill_at=np.where(own_bar, market.times[:, None], -1),
+        tradable=own_bar,
         factor=factor,
     )
 
@@ -344,27 +421,71 @@ def _rows(values: FloatArray | None, otherwise: float, like: FloatArray, first: 
     return np.full(like.shape, otherwise) if values is None else np.ascontiguousarray(values[first:])
 
 
+def _gone(spec: BookSpec, times: IntArray) -> IntArray:
+    """Row in whose interval each instrument is delisted; what is after the last decision hasn't happened yet."""
+    found = np.full(len(spec.instruments), -1, dtype=np.int64)
+    for j, item in enumerate(spec.instruments):
+        if item.delisted_ns is not None and len(times) and item.delisted_ns < int(times[-1]):
+            found[j] = max(0, int(np.searchsorted(times, item.delisted_ns, side="right")) - 1)
+    return found
+
+
+def _last_prices(spec: BookSpec, times: IntArray, mark: FloatArray) -> FloatArray:
+    found = np.zeros(len(spec.instruments))
+    for j, row in enumerate(_gone(spec, times).tolist()):
+        told = spec.instruments[j].last_price
+        if row >= 0:
+            # Nothing can be held of what never had a close.
+            found[j] = told if told is not None else np.nan_to_num(mark[row, j])
+    return found
+
+
 def _terms(spec: BookSpec, frame: RegimeFrame) -> Terms:
-    ladder = spec.ladder
+    ladder, classes = spec.ladder, [item.asset_class.value for item in spec.instruments]
     resume = _NO_RESUME if ladder.resume_after_days is None else ladder.resume_after_days * DAY_NS
+    free = Costs(fee=0.0, slippage=0.0)
+    costs = [spec.costs.get(name, free) for name in classes]
+    count = len(spec.instruments)
     return Terms(
-        asset_cap=np.full((1, len(spec.instruments)), spec.limits.asset),
+        asset_cap=np.full((1, count), spec.limits.asset),
         asset_tight=budgets.asset_caps(spec.limits.asset, spec.rules, frame)[None],
         class_cap=budgets.class_caps(spec.classes, spec.limits.classes, spec.rules, frame)[None],
         gross_cap=budgets.gross_caps(spec.limits.gross, spec.rules, frame)[None],
+        net_cap=budgets.net_caps(spec.limits.net, spec.rules, frame)[None],
         band=np.array([spec.band]),
         ladder=np.array([[ladder.derisk, ladder.halt, ladder.recovery, ladder.derisk_scale, resume]]),
         at_fill=np.array([spec.sizing == "at_fill"]),
+        taker=np.array([[cost.fee for cost in costs]]).reshape(1, count),
+        maker=np.array([[cost.fee if cost.maker is None else cost.maker for cost in costs]]).reshape(1, count),
+        slippage=np.array([[cost.slippage for cost in costs]]).reshape(1, count),
+        limit=np.full((1, count), math.nan if spec.orders.limit is None else spec.orders.limit),
+        least=np.array([[spec.orders.least.get(name, 0.0) for name in classes]]).reshape(1, count),
+        share=np.array([spec.orders.share]),
+        interest=np.array([spec.interest], dtype=np.float64),
+        borrow=np.array([[cost.borrow for cost in costs]]).reshape(1, count),
     )
 
 
 def _plan(spec: BookSpec, frame: RegimeFrame) -> Plan:
     strategies, instruments = len(spec.members), len(spec.instruments)
     base = [member.budget for member in spec.members]
-    return Plan(
+    plan = Plan(
         weights=np.zeros((1, len(frame), strategies, instruments)),
         budget=budgets.budgets(spec.names, base, spec.rules, frame)[None],
         multiplier=np.ones((1, strategies, instruments)),
         flags=np.zeros((1, strategies, instruments), dtype=np.int8),
-        carries=np.array([[member.carries for member in spec.members]], dtype=np.bool_),
+        carries=np.array([[member.carries for member in spec.members]], dtype=np.bool_).reshape(1, strategies),
+        cap=np.array([[spec.limits.strategies.get(name, math.inf) for name in spec.names]]).reshape(1, strategies),
     )
+    for override in spec.overrides:
+        _override(plan, spec, override)
+    return plan
+
+
+def _override(plan: Plan, spec: BookSpec, override: Override) -> None:
+    flag = NO_TRADE if override.no_trade else REDUCE_ONLY if override.reduce_only else 0
+    for m, name in enumerate(spec.names):
+        for j, item in enumerate(spec.instruments):
+            if override.strategy in (None, name) and override.symbol in (None, item.symbol):
+                plan.multiplier[0, m, j] = min(plan.multiplier[0, m, j], override.multiplier)
+                plan.flags[0, m, j] = max(plan.flags[0, m, j], flag)

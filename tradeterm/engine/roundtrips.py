@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tradeterm.engine.effects import book_effects, held_moved, no_effects, strategy_effects
+from tradeterm.engine.executed import executed
 from tradeterm.engine.jit import kernel
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
-    from tradeterm.engine.book import Market, Record
+    from tradeterm.engine.book import Market, Record, Terms
     from tradeterm.engine.effects import Effects
 
 __all__ = [
@@ -192,6 +193,7 @@ def _walk(
 ) -> int:
     """Follow each column of ``moved`` from flat to flat; returns how many trips were written."""
     count = 0
+    acted = split.shape[0] > 0
     trip = np.zeros(9)
     begun = np.zeros(3, dtype=np.int64)
     for c in range(moved.shape[1]):
@@ -200,7 +202,7 @@ def _walk(
         for k in range(moved.shape[0]):
             if trip[0] != 0.0 and own_bar[k, j]:
                 begun[2] += 1
-            if trip[0] != 0.0:
+            if acted and trip[0] != 0.0:
                 trip[7] += income[k, c]
                 trip[8] *= split[k, j]
                 if lieu[k, c] != 0.0:
@@ -297,7 +299,7 @@ def round_trips(
     """Round trips of a book that starts flat.
 
     filled, price, at : (T, N) lots filled after each decision, at which price and instant; price is read where lots are
-    unit : (N,) units per lot; rate : (N,) fee and slippage, fraction of notional
+    unit : (N,) units per lot; rate : (N,) or (T, N) costs of fills, fraction of notional
     own_bar : (T, N) whether an own bar became known at the decision; mark : (N,) last close, for open trips
     times : (T,) decision times, the exit of a trip that ends with a fraction paid in cash; only read with ``effects``
     """
@@ -313,19 +315,20 @@ def round_trips(
         own_bar=own_bar,
         mark=mark,
         times=np.full(len(filled), -1, dtype=np.int64) if times is None else times,
-        effects=no_effects(filled) if effects is None else effects,
+        effects=no_effects() if effects is None else effects,
     )
     return _split(*found, filled.shape[1])
 
 
-def book_round_trips(market: Market, record: Record, *, run: int = 0) -> Trips:
+def book_round_trips(market: Market, terms: Terms, record: Record, *, run: int = 0) -> Trips:
     """Round trips of one run's book, up to its last recorded NAV."""
+    made = executed(market, terms, record, run=run)
     return round_trips(
         record.filled[run, :-1],
-        market.fill_open[:-1],
+        made.price[:-1],
         market.fill_at[:-1],
         unit=market.unit,
-        rate=market.fee + market.slippage,
+        rate=made.rate if len(made.rate) == 1 else made.rate[:-1],
         own_bar=market.own_bar[:-1],
         mark=market.mark[-1],
         times=market.times[:-1],
@@ -333,13 +336,7 @@ def book_round_trips(market: Market, record: Record, *, run: int = 0) -> Trips:
     )
 
 
-def _notional(market: Market) -> FloatArray:
-    """(T - 1, N) money per lot at the fill price, 0 where nothing could fill."""
-    price = market.fill_open[:-1]
-    return np.asarray(np.where(np.isfinite(price), price, 0.0) * market.unit)
-
-
-def strategy_costs(market: Market, record: Record, *, run: int = 0) -> FloatArray:
+def strategy_costs(market: Market, terms: Terms, record: Record, *, run: int = 0) -> FloatArray:
     """Costs that each strategy bore, money, shape (T - 1, M, N): by row of the fill.
 
     The kernel's own rule, read back from what moved: of an instrument's costs each strategy that moved to the side of
@@ -348,14 +345,16 @@ def strategy_costs(market: Market, record: Record, *, run: int = 0) -> FloatArra
     """
     moved = held_moved(market, record, run=run)
     filled = record.filled[run, :-1]
+    booked = executed(market, terms, record, run=run).cost(market, filled)
+    if moved.shape[1] == 1:
+        return booked[:, None, :]
     size = np.where(moved * np.sign(filled)[:, None, :] > 0.0, np.abs(moved), 0.0)
     total = size.sum(axis=1, keepdims=True)
     share = np.divide(size, total, out=np.zeros_like(size), where=total > 0.0)
-    booked = np.abs(filled) * _notional(market) * (market.fee + market.slippage)
     return np.asarray(share * booked[:, None, :])
 
 
-def strategy_round_trips(market: Market, record: Record, *, run: int = 0) -> tuple[Trips, ...]:
+def strategy_round_trips(market: Market, terms: Terms, record: Record, *, run: int = 0) -> tuple[Trips, ...]:
     """Round trips of each strategy's own holdings, in the order of the M axis.
 
     A strategy's holding moves at the fill price of the row, by the market or by crossing with another strategy;
@@ -365,9 +364,9 @@ def strategy_round_trips(market: Market, record: Record, *, run: int = 0) -> tup
     columns = strategies * instruments
     whole, money = _follow(
         held_moved(market, record, run=run).reshape(rows - 1, columns),
-        strategy_costs(market, record, run=run).reshape(rows - 1, columns),
+        strategy_costs(market, terms, record, run=run).reshape(rows - 1, columns),
         np.tile(np.arange(instruments, dtype=np.int64), strategies),
-        price=market.fill_open[:-1],
+        price=executed(market, terms, record, run=run).price[:-1],
         at=market.fill_at[:-1],
         unit=market.unit,
         own_bar=market.own_bar[:-1],
@@ -379,27 +378,28 @@ def strategy_round_trips(market: Market, record: Record, *, run: int = 0) -> tup
     return tuple(_split(whole[owner == m], money[owner == m], instruments) for m in range(strategies))
 
 
-def book_activity(market: Market, record: Record, *, run: int = 0) -> Activity:
+def book_activity(market: Market, terms: Terms, record: Record, *, run: int = 0) -> Activity:
     """Exposure and trading of one run's book."""
-    filled = record.filled[run]
-    money = np.where(filled != 0.0, np.abs(filled) * market.unit * market.fill_open, 0.0)
+    filled, made = record.filled[run], executed(market, terms, record, run=run)
     return Activity(
         times=market.times,
         nav=record.nav[run],
         gross=record.gross[run],
-        traded=money.sum(axis=1),
-        cost=(money * (market.fee + market.slippage)).sum(axis=1),
+        traded=made.notional(market, filled).sum(axis=1),
+        cost=made.cost(market, filled).sum(axis=1),
     )
 
 
-def strategy_activity(market: Market, record: Record, *, run: int = 0) -> tuple[Activity, ...]:
+def strategy_activity(market: Market, terms: Terms, record: Record, *, run: int = 0) -> tuple[Activity, ...]:
     """Exposure and trading of each strategy, as fractions of the book's NAV; crossing counts as traded."""
     held, nav = record.held[run], record.nav[run]
     value = np.where(held != 0.0, np.abs(held) * (market.unit * market.mark)[:, None, :], 0.0).sum(axis=2)
     gross = np.divide(value, nav[:, None], out=np.full_like(value, np.nan), where=nav[:, None] > 0.0)
     traded, cost = np.zeros_like(value), np.zeros_like(value)
-    traded[:-1] = (np.abs(held_moved(market, record, run=run)) * _notional(market)[:, None, :]).sum(axis=2)
-    cost[:-1] = strategy_costs(market, record, run=run).sum(axis=2)
+    price = executed(market, terms, record, run=run).price[:-1]
+    per_lot = np.where(np.isfinite(price), price, 0.0) * market.unit
+    traded[:-1] = (np.abs(held_moved(market, record, run=run)) * per_lot[:, None, :]).sum(axis=2)
+    cost[:-1] = strategy_costs(market, terms, record, run=run).sum(axis=2)
     return tuple(
         Activity(times=market.times, nav=nav, gross=gross[:, m], traded=traded[:, m], cost=cost[:, m])
         for m in range(held.shape[1])

@@ -1,4 +1,9 @@
-"""The compiled simulation: decide at every row, fill what opens before the next one, record both."""
+"""The compiled simulation: decide at every row, fill what opens before the next one, record both.
+
+A row at which nothing can change is not decided anew: where the plan and the terms are those of the row before, the
+ladder stays where it is, no order is on its way and no holding has drifted out of the no-trade band, the decision is
+the one before. What is recorded is the same to the bit; tests compare both ways.
+"""
 
 from __future__ import annotations
 
@@ -8,212 +13,346 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tradeterm.core.errors import BadMarket
-from tradeterm.engine.actions import apply_actions
-from tradeterm.engine.decide import Decision, decide_row, new_decision, whole_lots
+from tradeterm.core.time import DAY_NS
+from tradeterm.engine.book import HALTED, NO_FILL, NORMAL, plan_of, record_of, state_of, terms_of
+from tradeterm.engine.decide import decide_row, nav_at_fill, new_decision, sizing_price
+from tradeterm.engine.fills import fill_row, new_bench
 from tradeterm.engine.jit import kernel
-from tradeterm.engine.portfolio import move_holdings
 
 if TYPE_CHECKING:
-    from tradeterm.core.types import FloatArray
+    from tradeterm.core.types import BoolArray, FloatArray
     from tradeterm.engine.book import Market, Plan, Record, State, Terms
+    from tradeterm.engine.decide import Decision
+    from tradeterm.engine.fills import Bench
 
-__all__ = ["advance", "advance_rows", "fill_row"]
+__all__ = ["accrue", "advance", "advance_run", "changed_rows"]
 
-
-@kernel
-def _has_fill(market: Market, row: int, j: int) -> bool:
-    return market.tradable[row, j] and market.fill_at[row, j] >= 0 and math.isfinite(market.fill_open[row, j])
-
-
-@kernel
-def _next_instant(market: Market, row: int, after: int) -> int:
-    """Earliest instant after ``after`` at which some instrument can fill in this row; -1 when none is left."""
-    found = -1
-    for j in range(market.unit.shape[0]):
-        if _has_fill(market, row, j):
-            at = market.fill_at[row, j]
-            if at > after and (found < 0 or at < found):
-                found = at
-    return found
+_YEAR_NS = 365.0 * DAY_NS
+# Nearer than this to a limit, as a share of it, a row is decided in full.
+_NEAR = 1e-6
 
 
 @kernel
-def _execute(market: Market, state: State, run: int, row: int, j: int, lots: float) -> float:
-    """Trade ``lots`` at the fill price; returns the cost in money."""
-    notional = abs(lots) * market.unit[j] * market.fill_open[row, j]
-    cost = float(notional * (market.fee[j] + market.slippage[j]))
-    state.lots[run, j] += lots
-    state.cash[run] -= lots * market.unit[j] * market.fill_open[row, j] + cost
-    return cost
+def accrue(market: Market, terms: Terms, state: State, row: int) -> None:
+    """Let cash earn and cost interest since the row before, and what is held short its borrowing.
 
-
-@kernel
-def _reduction(held: float, order: float) -> float:
-    """Part of an order that brings a position nearer to flat."""
-    if held == 0.0 or order * held >= 0.0:
-        return 0.0
-    return order if abs(order) <= abs(held) else -held
-
-
-@kernel
-def _decision_price(market: Market, row: int, j: int) -> float:
-    """Price of the decision, for lots as they are counted at the fills."""
-    return float(market.mark[row, j] / market.split[row, j])
-
-
-@kernel
-def _held_exposure(market: Market, state: State, run: int, row: int, asset_class: int) -> float:
-    """Gross value held at decision prices, of one class or of all (-1)."""
-    total = 0.0
-    for j in range(market.unit.shape[0]):
-        if state.lots[run, j] != 0.0 and (asset_class < 0 or market.asset_class[j] == asset_class):
-            total += abs(state.lots[run, j]) * market.unit[j] * _decision_price(market, row, j)
-    return total
-
-
-@kernel
-def _increase_factors(
-    market: Market,
-    terms: Terms,
-    state: State,
-    run: int,
-    row: int,
-    at: int,
-    nav: float,
-    rest: FloatArray,
-    out: FloatArray,
-) -> None:
-    """How much of the increases at one instant cash and headroom leave, by class.
-
-    rest : (N,) lots that would increase a position now, 0 elsewhere; out : (C,) factors in [0, 1]
-    Cash may go to -(gross cap - 1) x NAV; headroom is at decision prices, of what is held now.
+    Interest is the book's own; borrowing is borne by the strategies that are short, pro rata.
     """
-    spend = 0.0
-    added = 0.0
-    for j in range(rest.shape[0]):
-        if rest[j] != 0.0 and market.fill_at[row, j] == at:
-            notional = abs(rest[j]) * market.unit[j] * market.fill_open[row, j]
-            if rest[j] > 0.0:
-                spend += notional * (1.0 + market.fee[j] + market.slippage[j])
-            added += abs(rest[j]) * market.unit[j] * _decision_price(market, row, j)
-    floor = -max(0.0, terms.gross_cap[run, row] - 1.0) * nav
-    available = max(0.0, state.cash[run] - floor)
-    common = available / spend if spend > available else 1.0
-    room = max(0.0, terms.gross_cap[run, row] * nav - _held_exposure(market, state, run, row, -1))
-    if added > room:
-        common = min(common, room / added)
-    for c in range(out.shape[0]):
-        added = 0.0
-        for j in range(rest.shape[0]):
-            if rest[j] != 0.0 and market.fill_at[row, j] == at and market.asset_class[j] == c:
-                added += abs(rest[j]) * market.unit[j] * _decision_price(market, row, j)
-        room = max(0.0, terms.class_cap[run, row, c] * nav - _held_exposure(market, state, run, row, c))
-        out[c] = min(common, room / added) if added > room else common
+    now, since = market.times[row], state.accrued_at[0]
+    state.accrued_at[0] = now
+    if since < 0 or now <= since:
+        return
+    years = (now - since) / _YEAR_NS
+    rate = terms.interest[0] if state.cash[0] > 0.0 else terms.interest[1]
+    if rate != 0.0:
+        earned = state.cash[0] * rate * years
+        state.cash[0] += earned
+        state.interest[0] += earned
+    for j in range(state.lots.shape[0]):
+        if terms.borrow[j] != 0.0 and state.lots[j] < 0.0:
+            _borrow(market, terms, state, row, j, years)
 
 
 @kernel
-def fill_row(
-    market: Market,
-    terms: Terms,
-    state: State,
-    run: int,
-    row: int,
-    decision: Decision,
-    filled: FloatArray,
-    rest: FloatArray,
-    factors: FloatArray,
-) -> None:
-    """Fill one run's orders with the bars that open before the next decision, after what takes effect before them.
-
-    Corporate actions come first and change the decision's orders with what is held. Then by instant, reductions first;
-    increases at one instant are cut proportionally to what cash and headroom leave.
-    filled : (N,) written, lots; rest : (N,) and factors : (C,) are room to work in
-    """
-    apply_actions(market, state, run, row, decision)
-    nav = decision.totals[0]
-    for j in range(filled.shape[0]):
-        filled[j] = 0.0
-        rest[j] = 0.0
-    at = _next_instant(market, row, -1)
-    while at >= 0:
-        for j in range(filled.shape[0]):
-            if market.fill_at[row, j] == at and _has_fill(market, row, j):
-                reduction = _reduction(state.lots[run, j], decision.order[j])
-                rest[j] = decision.order[j] - reduction
-                if reduction != 0.0:
-                    _execute(market, state, run, row, j, reduction)
-                    filled[j] = reduction
-        _increase_factors(market, terms, state, run, row, at, nav, rest, factors)
-        for j in range(filled.shape[0]):
-            if market.fill_at[row, j] == at and _has_fill(market, row, j):
-                lots = rest[j] * factors[market.asset_class[j]]
-                if factors[market.asset_class[j]] < 1.0:
-                    lots = whole_lots(lots, market.rounds[j])
-                if lots != 0.0:
-                    _execute(market, state, run, row, j, lots)
-                filled[j] += lots
-                rest[j] = 0.0
-                price = market.fill_open[row, j]
-                cost = abs(filled[j]) * market.unit[j] * price * (market.fee[j] + market.slippage[j])
-                wanted = decision.wanted[:, j]
-                factor = market.factor[row, j]
-                move_holdings(state, run, j, wanted, filled[j], price, market.unit[j], cost, at, factor)
-        at = _next_instant(market, row, at)
+def _borrow(market: Market, terms: Terms, state: State, row: int, j: int, years: float) -> None:
+    worth = market.unit[j] * market.mark[row, j]
+    if not math.isfinite(worth):
+        return
+    paid = -state.lots[j] * worth * terms.borrow[j] * years
+    state.cash[0] -= paid
+    short = 0.0
+    for m in range(state.held.shape[0]):
+        short += max(0.0, -state.held[m, j])
+    for m in range(state.held.shape[0]):
+        if state.held[m, j] < 0.0:
+            state.strategy_cash[m] -= paid * (-state.held[m, j] / short)
 
 
 @kernel
-def _count_bars(market: Market, state: State, run: int, row: int) -> None:
-    for m in range(state.held.shape[1]):
-        for j in range(state.held.shape[2]):
-            if state.held[run, m, j] != 0.0 and market.own_bar[row, j]:
-                state.bars_held[run, m, j] += 1
+def changed_rows(market: Market, plan: Plan, terms: Terms, out: BoolArray) -> None:
+    """Say of each row of one run whether anything but the weights differs from the row before; out : (T,)."""
+    acted = market.split.shape[0] > 0
+    for row in range(out.shape[0]):
+        out[row] = row == 0 or _differs(market, plan, terms, row, acted)
 
 
 @kernel
-def _note(market: Market, state: State, record: Record, run: int, row: int, decision: Decision) -> None:
-    """Record what the decision found and decided."""
-    record.nav[run, row] = decision.totals[0]
-    record.cash[run, row] = state.cash[run]
-    record.gross[run, row] = decision.totals[1]
-    record.drawdown[run, row] = decision.totals[2]
-    record.ladder[run, row] = state.ladder[run]
+def _other_terms(plan: Plan, terms: Terms, row: int) -> bool:
+    if terms.asset_tight[row] != terms.asset_tight[row - 1] or terms.gross_cap[row] != terms.gross_cap[row - 1]:
+        return True
+    if terms.net_cap[row] != terms.net_cap[row - 1]:
+        return True
+    for c in range(terms.class_cap.shape[1]):
+        if terms.class_cap[row, c] != terms.class_cap[row - 1, c]:
+            return True
+    moved = False
+    for m in range(plan.budget.shape[1]):
+        moved = moved or plan.budget[row, m] != plan.budget[row - 1, m]
+    return moved
+
+
+@kernel
+def _differs(market: Market, plan: Plan, terms: Terms, row: int, acted: bool) -> bool:
+    if _other_terms(plan, terms, row):
+        return True
+    for j in range(market.unit.shape[0]):
+        if market.tradable[row, j] != market.tradable[row - 1, j]:
+            return True
+        if market.carried[row, j] or market.carried[row - 1, j]:
+            return True
+        if market.gone[j] == row or math.isfinite(market.mark[row, j]) != math.isfinite(market.mark[row - 1, j]):
+            return True
+        if acted and (market.split[row, j] != 1.0 or market.dividend[row, j] != 0.0):
+            return True
+    return False
+
+
+@kernel
+def _same_weights(plan: Plan, row: int) -> bool:
+    for m in range(plan.weights.shape[1]):
+        for j in range(plan.weights.shape[2]):
+            if plan.weights[row, m, j] != plan.weights[row - 1, m, j]:
+                return False
+    return True
+
+
+@kernel
+def _stays(market: Market, terms: Terms, state: State, row: int, decision: Decision) -> bool:
+    """Whether the decision of the row before stands. In money, without a division; near a limit the whole row says."""
+    nav = state.cash[0]
     for j in range(decision.desired.shape[0]):
-        record.position[run, row, j] = state.lots[run, j]
-        record.scale[run, row, j] = decision.scale[j]
-        record.target[run, row, j] = state.lots[run, j] + decision.order[j]
+        if state.lots[j] != 0.0:
+            nav += state.lots[j] * (market.unit[j] * market.mark[row, j])
+    if not 0.0 < nav < math.inf:
+        return False
+    peak = max(state.peak[0], nav)
+    level = terms.ladder[0] if state.ladder[0] == NORMAL else terms.ladder[1]
+    if nav < peak * (1.0 - level * (1.0 - _NEAR) + _NEAR):
+        return False
+    if state.ladder[0] != NORMAL and nav > peak * (1.0 - terms.ladder[2] * (1.0 + _NEAR) - _NEAR):
+        return False
+    decision.totals[0] = nav
+    return _within_caps(market, terms, state, row, nav) and _within_band(market, terms, state, row, nav, decision)
+
+
+@kernel
+def _within_caps(market: Market, terms: Terms, state: State, row: int, nav: float) -> bool:
+    """Whether what is held is clear of every cap: a breach is reduced, however small."""
+    most = nav * (1.0 - _NEAR)
+    tight = terms.asset_tight[row]
+    gross, total = 0.0, 0.0
+    for j in range(state.lots.shape[0]):
+        if state.lots[j] != 0.0:
+            value = state.lots[j] * (market.unit[j] * market.mark[row, j])
+            gross += abs(value)
+            total += value
+            if abs(value) > min(terms.asset_cap[j], tight) * most:
+                return False
+    if gross > terms.gross_cap[row] * most or abs(total) > terms.net_cap[row] * most:
+        return False
+    for c in range(terms.class_cap.shape[1]):
+        if math.isfinite(terms.class_cap[row, c]):
+            held = 0.0
+            for j in range(state.lots.shape[0]):
+                if state.lots[j] != 0.0 and market.asset_class[j] == c:
+                    held += abs(state.lots[j]) * (market.unit[j] * market.mark[row, j])
+            if held > terms.class_cap[row, c] * most:
+                return False
+    return True
+
+
+@kernel
+def _within_band(market: Market, terms: Terms, state: State, row: int, nav: float, decision: Decision) -> bool:
+    """Whether every holding is so near to its wish that no order and no crossing comes of it."""
+    at_fill = terms.at_fill[0]
+    base = nav_at_fill(market, state, row) if at_fill else nav
+    band = terms.band[0] * (1.0 - _NEAR) * nav
+    for j in range(decision.desired.shape[0]):
+        wish = decision.desired[j] * decision.scale[j]
+        lots = state.lots[j]
+        mark = market.mark[row, j]
+        price = sizing_price(market, row, j, at_fill)
+        lot = market.unit[j] * price
+        if state.held.shape[0] > 1 and _would_cross(state, j, base, lot, market.rounds[j], decision):
+            return False
+        if wish == 0.0:
+            if lots != 0.0:
+                return False
+            continue
+        off = abs(wish * base - lots * lot)
+        if market.rounds[j]:
+            off += lot
+        # Written so that what is not a number is not within.
+        if not off * mark < band * price:
+            return False
+    return True
+
+
+@kernel
+def _would_cross(state: State, j: int, base: float, lot: float, rounds: bool, decision: Decision) -> bool:
+    """Whether strategies would cross what drift has moved apart."""
+    # Rounding to lots moves what is wanted by less than a lot.
+    near = _NEAR * lot + (lot if rounds else 0.0)
+    buys, sells = False, False
+    for m in range(state.held.shape[0]):
+        wanted = decision.contribution[m, j] * decision.scale[j] * base
+        if wanted != 0.0 or state.held[m, j] != 0.0:
+            d = wanted - state.held[m, j] * lot
+            # Also true of what is not a number.
+            buys = buys or not d <= -near
+            sells = sells or not d >= near
+    return buys and sells
+
+
+@kernel
+def _again(market: Market, state: State, row: int, decision: Decision, keeps: bool) -> None:
+    """Let the decision of the row before be this row's too."""
+    nav = decision.totals[0]
+    state.peak[0] = max(state.peak[0], nav)
+    if not keeps:
+        return
+    gross = 0.0
+    for j in range(decision.order.shape[0]):
+        if state.lots[j] != 0.0:
+            gross += abs(state.lots[j] * (market.unit[j] * market.mark[row, j]))
+    decision.totals[1] = gross / nav
+    decision.totals[2] = 1.0 - nav / state.peak[0]
+
+
+@kernel
+def _note(market: Market, state: State, record: Record, row: int, decision: Decision) -> None:
+    """Record what the decision found and decided."""
+    record.nav[row] = decision.totals[0]
+    if record.cash.shape[0] == 0:
+        return
+    record.cash[row] = state.cash[0]
+    record.gross[row] = decision.totals[1]
+    record.drawdown[row] = decision.totals[2]
+    record.interest[row] = state.interest[0]
+    record.ladder[row] = state.ladder[0]
+    for j in range(decision.desired.shape[0]):
+        lots = state.lots[j]
+        record.position[row, j] = lots
+        record.scale[row, j] = decision.scale[j]
+        record.target[row, j] = lots + decision.order[j]
     for m in range(decision.wanted.shape[0]):
-        pnl = state.strategy_cash[run, m]
+        pnl = state.strategy_cash[m]
         for j in range(decision.desired.shape[0]):
-            held = state.held[run, m, j]
-            record.held[run, row, m, j] = held
-            record.contribution[run, row, m, j] = decision.contribution[m, j]
+            held = state.held[m, j]
+            record.held[row, m, j] = held
+            record.contribution[row, m, j] = decision.contribution[m, j]
             if held != 0.0:
                 pnl += held * market.unit[j] * market.mark[row, j]
-        record.pnl[run, row, m] = pnl
+        record.pnl[row, m] = pnl
 
 
 @kernel
-def advance_rows(
+def _note_fills(record: Record, row: int, bench: Bench, moved: bool) -> None:
+    """Record prices and kinds of fills, where orders may be limits."""
+    if record.price.shape[0] == 0:
+        return
+    for j in range(record.price.shape[1]):
+        filled = moved and record.filled[row, j] != 0.0
+        record.price[row, j] = bench.price[j] if filled else math.nan
+        record.how[row, j] = bench.how[j] if filled else NO_FILL
+
+
+@kernel
+def advance_run(
     market: Market,
     plan: Plan,
     terms: Terms,
     state: State,
     record: Record,
-    run: int,
     start: int,
     stop: int,
+    changed: BoolArray,
     decision: Decision,
-    rest: FloatArray,
-    factors: FloatArray,
+    bench: Bench,
+    filled: FloatArray,
 ) -> int:
-    """Decide and fill rows [start, stop) of one run; returns 0 or the error code of the row that failed."""
+    """Decide and fill rows [start, stop) of one run, without the run axis; returns 0 or the error code of a row.
+
+    changed : (T,) as :func:`changed_rows` writes it; ``filled`` (N,) is room where no fills are recorded
+    """
+    keeps = record.filled.shape[0] > 0
+    costs = terms.interest[0] != 0.0 or terms.interest[1] != 0.0 or terms.borrow.any()
+    free = not plan.flags.any()
+    steady = False
     for row in range(start, stop):
-        _count_bars(market, state, run, row)
-        error = decide_row(market, plan, terms, state, run, row, decision)
+        if costs:
+            accrue(market, terms, state, row)
+        into: FloatArray = record.filled[row] if keeps else filled
+        if steady and not changed[row] and _same_weights(plan, row) and _stays(market, terms, state, row, decision):
+            _again(market, state, row, decision, keeps)
+            _note(market, state, record, row, decision)
+            if keeps:
+                into[:] = 0.0
+                _note_fills(record, row, bench, False)
+            continue
+        error = decide_row(market, plan, terms, state, row, decision)
         if error != 0:
             return error
-        _note(market, state, record, run, row, decision)
-        fill_row(market, terms, state, run, row, decision, record.filled[run, row], rest, factors)
+        _note(market, state, record, row, decision)
+        moved = fill_row(market, terms, state, row, decision, bench, into)
+        _note_fills(record, row, bench, moved)
+        steady = free and not moved and _is_steady(state, decision)
+    if stop > start:
+        state.accrued_at[0] = market.times[stop - 1]
+    return 0
+
+
+@kernel
+def _is_steady(state: State, decision: Decision) -> bool:
+    """Whether nothing is on its way, and nothing is held that can't be traded: its drift takes room from others."""
+    if state.ladder[0] == HALTED or not decision.totals[0] > 0.0:
+        return False
+    for j in range(decision.order.shape[0]):
+        if decision.order[j] != 0.0 or (state.lots[j] != 0.0 and not decision.movable[j]):
+            return False
+    return True
+
+
+@kernel
+def _shares_rows(plan: Plan, terms: Terms) -> bool:
+    """Whether all runs have the same budgets and caps."""
+    caps = max(terms.asset_tight.shape[0], terms.class_cap.shape[0], terms.gross_cap.shape[0], terms.net_cap.shape[0])
+    return bool(max(plan.budget.shape[0], caps) == 1)
+
+
+@kernel
+def _advance(
+    market: Market,
+    plan: Plan,
+    terms: Terms,
+    state: State,
+    record: Record,
+    start: int,
+    stop: int,
+    changed: BoolArray,
+    decision: Decision,
+    bench: Bench,
+    filled: FloatArray,
+) -> int:
+    for run in range(state.cash.shape[0]):
+        mine, bounds = plan_of(plan, run), terms_of(terms, run)
+        if run == 0 or not _shares_rows(plan, terms):
+            changed_rows(market, mine, bounds, changed)
+        error = advance_run(
+            market,
+            mine,
+            bounds,
+            state_of(state, run),
+            record_of(record, run),
+            start,
+            stop,
+            changed,
+            decision,
+            bench,
+            filled,
+        )
+        if error != 0:
+            return error
     return 0
 
 
@@ -225,12 +364,21 @@ def advance(market: Market, plan: Plan, terms: Terms, state: State, record: Reco
     BadMarket
         When a target quantity is not finite or not exact in float64 (above 2**53 lots).
     """
-    runs, strategies, instruments = state.held.shape
+    _, strategies, instruments = state.held.shape
     classes = terms.class_cap.shape[2]
-    decision = new_decision(strategies, instruments, classes)
-    rest, factors = np.zeros(instruments), np.ones(classes)
-    for run in range(runs):
-        error = advance_rows(market, plan, terms, state, record, run, start, stop, decision, rest, factors)
-        if error:
-            found = "its target quantity was not finite or above 2**53 lots"
-            raise BadMarket(f"instrument {error - 1}", f"a decision in rows {start} to {stop}", found)
+    error = _advance(
+        market,
+        plan,
+        terms,
+        state,
+        record,
+        start,
+        stop,
+        np.empty(len(market.times), dtype=np.bool_),
+        new_decision(strategies, instruments, classes),
+        new_bench(instruments, classes),
+        np.zeros(instruments),
+    )
+    if error:
+        found = "its target quantity was not finite or above 2**53 lots"
+        raise BadMarket(f"instrument {error - 1}", f"a decision in rows {start} to {stop}", found)

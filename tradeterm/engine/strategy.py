@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -12,6 +13,7 @@ from tradeterm.core.errors import BadWeights
 from tradeterm.core.time import iso
 from tradeterm.engine.context import TargetWeights
 from tradeterm.engine.features import Lookback
+from tradeterm.engine.jit import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,31 +86,60 @@ class VectorStrategy(Strategy):
         raise TypeError(f"{self.name} is a vector strategy: call weights() and take the last row")
 
 
-def check_weights(strategy: Strategy, times: np.ndarray, symbols: tuple[str, ...], weights: FloatArray) -> FloatArray:
+@kernel
+def _clean(weights: FloatArray, low: FloatArray, out: FloatArray) -> tuple[int, int, int]:
+    """Copy ``weights`` with NaN as 0; returns the first fault (1 a weight, 2 a sum), its row and its column, or zeros.
+
+    low : (N,) lowest weight of each symbol
+    """
+    for row in range(weights.shape[0]):
+        total, largest = 0.0, 0
+        for j in range(weights.shape[1]):
+            weight = weights[row, j]
+            clean = 0.0 if math.isnan(weight) else weight
+            if not low[j] - _TOLERANCE <= clean <= 1.0 + _TOLERANCE:
+                return 1, row, j
+            out[row, j] = clean
+            total += abs(clean)
+            if abs(clean) > abs(out[row, largest]):
+                largest = j
+        if total > 1.0 + _TOLERANCE:
+            return 2, row, largest
+    return 0, 0, 0
+
+
+def check_weights(
+    strategy: Strategy,
+    times: np.ndarray,
+    symbols: tuple[str, ...],
+    weights: FloatArray,
+    *,
+    spot: frozenset[str] = frozenset(),
+) -> FloatArray:
     """Return ``weights`` (T, N) with NaN as 0, or raise BadWeights naming strategy, time and symbol.
+
+    spot : symbols whose venue lets nobody sell them short
 
     Raises
     ------
     BadWeights
-        When a weight is infinite, outside [0, 1] ([-1, 1] for a strategy that declares short), or a row's
-        absolute sum is over 1.
+        When a weight is infinite, outside [0, 1] ([-1, 1] for a strategy that declares short), below 0 where nothing
+        can be sold short, or a row's absolute sum is over 1.
     """
     if weights.shape != (len(times), len(symbols)):
         where = iso(int(times[-1])) if len(times) else "no time"
         raise BadWeights(
             strategy.name, where, "the panel", f"had shape {weights.shape}, not {(len(times), len(symbols))}"
         )
-    clean: FloatArray = np.where(np.isnan(weights), 0.0, weights)
-    low = -1.0 if strategy.short else 0.0
-    wrong = ~((clean >= low - _TOLERANCE) & (clean <= 1.0 + _TOLERANCE))
-    if wrong.any():
-        row, column = (int(index) for index in np.argwhere(wrong)[0])
-        found = f"was {float(clean[row, column])!r}"
+    low = np.array([-1.0 if strategy.short and symbol not in spot else 0.0 for symbol in symbols])
+    clean = np.empty(weights.shape)
+    fault, row, column = _clean(np.asarray(weights, dtype=np.float64), low, clean)
+    if fault:
+        weight = float(weights[row, column])
+        found = f"was {weight!r}"
+        if fault == 1 and strategy.short and weight < 0.0 and symbols[column] in spot:
+            found += ", and its venue lets nobody sell it short"
+        elif fault == 2:
+            found = f"brings the sum to {np.nansum(np.abs(weights[row])):.6f}"
         raise BadWeights(strategy.name, iso(int(times[row])), symbols[column], found)
-    total = np.abs(clean).sum(axis=1)
-    over = np.flatnonzero(total > 1.0 + _TOLERANCE)
-    if len(over):
-        row = int(over[0])
-        column = int(np.argmax(np.abs(clean[row])))
-        raise BadWeights(strategy.name, iso(int(times[row])), symbols[column], f"brings the sum to {total[row]:.6f}")
     return clean

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from tradeterm.core.errors import BadValue, ConfigError, MissingBars, StrategyBroken
 from tradeterm.core.market import AssetClass, Instrument
-from tradeterm.core.time import HOUR_NS
+from tradeterm.core.time import HOUR_NS, from_iso
 from tradeterm.engine.budgets import Limits, RegimeRule
 from tradeterm.engine.regime import AXES, Thresholds
-from tradeterm.engine.replay import BookSpec, Costs, Ladder, Member
+from tradeterm.engine.replay import BookSpec, Costs, Ladder, Member, Orders, Override
 from tradeterm.store.actions import ActionStore
 from tradeterm.store.strategies import load
 
@@ -98,6 +98,9 @@ def watched(config: Config) -> tuple[Instrument, ...]:
             calendar=entry.calendar,
             lot=entry.lot,
             tick=entry.tick,
+            shortable=entry.shortable if entry.shortable is not None else entry.asset_class == "equity",
+            delisted_ns=None if entry.delisted is None else from_iso(entry.delisted.date),
+            last_price=None if entry.delisted is None else entry.delisted.price,
         )
         for entry in config.universe.instruments
     )
@@ -158,7 +161,8 @@ def _member(entry: StrategyEntry, found: Found, traded: tuple[Instrument, ...], 
             where, f"{entry.name} params.{field}", first["input"], f"{first['msg']} (parameters: {known_fields})"
         ) from None
     missing = entry.missing or kind.missing or settings.config.system.missing.policy
-    return Member(kind(params), entry.budget, symbols, carries=missing == "forward_fill")
+    spot = frozenset(item.symbol for item in traded if item.symbol in symbols and not item.shortable)
+    return Member(kind(params), entry.budget, symbols, carries=missing == "forward_fill", spot=spot)
 
 
 def _spec(config: Config, members: tuple[Member, ...], traded: tuple[Instrument, ...]) -> BookSpec:
@@ -167,9 +171,21 @@ def _spec(config: Config, members: tuple[Member, ...], traded: tuple[Instrument,
         members=members,
         instruments=traded,
         costs={
-            name: Costs(fee=cost.fee_bp * _BP, slippage=cost.slippage_bp * _BP) for name, cost in system.costs.items()
+            name: Costs(
+                fee=cost.fee_bp * _BP,
+                maker=cost.maker_bp * _BP,
+                slippage=cost.slippage_bp * _BP,
+                borrow=cost.borrow_bp * _BP,
+            )
+            for name, cost in system.costs.items()
         },
-        limits=Limits(asset=system.limits.asset, classes=dict(system.limits.classes), gross=system.limits.gross),
+        limits=Limits(
+            asset=system.limits.asset,
+            classes=dict(system.limits.classes),
+            gross=system.limits.gross,
+            net=_cap(system.limits.net),
+            strategies=dict(system.limits.strategies),
+        ),
         rules=tuple(_rules(config)),
         thresholds=thresholds(config),
         ladder=Ladder(
@@ -183,7 +199,31 @@ def _spec(config: Config, members: tuple[Member, ...], traded: tuple[Instrument,
         band=system.band,
         fill=system.fill,
         sizing=system.sizing,
+        orders=Orders(
+            limit=None if system.orders.limit_bp is None else system.orders.limit_bp * _BP,
+            share=_cap(system.orders.participation),
+            least=dict(system.orders.min_notional),
+        ),
+        overrides=tuple(
+            Override(
+                strategy=_named(item.strategy),
+                symbol=_named(item.symbol),
+                reduce_only=item.reduce_only,
+                no_trade=item.no_trade,
+                multiplier=item.multiplier,
+            )
+            for item in config.models.overrides
+        ),
+        interest=(system.interest.credit, system.interest.debit),
     )
+
+
+def _cap(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def _named(text: str) -> str | None:
+    return None if text == "*" else text
 
 
 def _rules(config: Config) -> list[RegimeRule]:
@@ -199,9 +239,10 @@ def _rules(config: Config) -> list[RegimeRule]:
                 state=state,
                 multipliers=dict(rule.multipliers),
                 limits=Limits(
-                    asset=math.inf if limits.asset is None else limits.asset,
+                    asset=_cap(limits.asset),
                     classes=dict(limits.classes),
-                    gross=math.inf if limits.gross is None else limits.gross,
+                    gross=_cap(limits.gross),
+                    net=_cap(limits.net),
                 ),
             )
         )

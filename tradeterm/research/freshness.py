@@ -30,6 +30,9 @@ def overdue(run: Replay) -> dict[str, int]:
     asof = int(run.times[-1])
     found = {}
     for column, item in enumerate(run.spec.instruments):
+        if item.delisted_ns is not None and item.delisted_ns <= asof:
+            found[item.symbol] = 0
+            continue
         known = newest_known(run, column)
         due = next_expected_close(item.calendar, known, step) if known >= 0 else asof
         found[item.symbol] = max(0, asof - due)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,10 +75,10 @@ def measure(settings: Settings, run: Replay) -> Measured:
         )
 
     book_days = days(run.record.nav[0])
-    trips = book_round_trips(run.market, run.record)
-    book = portfolio_metrics(book_days, trades=trips.closed, activity=book_activity(run.market, run.record))
-    own_trips = strategy_round_trips(run.market, run.record)
-    own_activity = strategy_activity(run.market, run.record)
+    trips = book_round_trips(run.market, run.terms, run.record)
+    book = portfolio_metrics(book_days, trades=trips.closed, activity=book_activity(run.market, run.terms, run.record))
+    own_trips = strategy_round_trips(run.market, run.terms, run.record)
+    own_activity = strategy_activity(run.market, run.terms, run.record)
     strategies = {
         name: portfolio_metrics(
             days(run.spec.capital + run.record.pnl[0][:, m]), trades=own_trips[m].closed, activity=own_activity[m]
@@ -111,12 +112,24 @@ def _sessions(run: Replay) -> IntArray | None:
 
 
 def _assumptions(run: Replay) -> list[str]:
-    said = ["fills take the whole order at the fill bar's open: no market impact, no participation limit"]
+    orders = run.spec.orders
+    said = ["market orders fill at the bar's open, without market impact"]
+    if orders.limit is not None:
+        said = ["limit orders fill at the open beyond their price, else at it where the bar trades through it"]
+    said.append(
+        "fills take any part of a bar's volume"
+        if orders.share == math.inf
+        else f"fills take at most {orders.share:.0%} of a bar's volume"
+    )
     if run.spec.fill == "close":
         said.insert(0, "OPTIMISTIC: fills at the last close, which the decision has already seen")
     if run.spec.sizing == "at_fill":
         said.insert(0, "OPTIMISTIC: quantities are sized at the fill price, which a live decision does not know")
-    said.append("dividends are paid on the ex-date, whole: no tax is withheld; no borrow costs or cash interest")
+    credit, debit = run.spec.interest
+    borrow = {name: cost.borrow for name, cost in sorted(run.spec.costs.items())}
+    said.append(f"cash earns {credit:.2%} a year and costs {debit:.2%} below zero")
+    said.append("borrowing costs " + ", ".join(f"{name} {rate:.2%} a year" for name, rate in borrow.items()))
+    said.append("dividends are paid on the ex-date, whole: no tax is withheld")
     return said
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradeterm.core.time import HOUR_NS, iso
-from tradeterm.engine.book import LADDER_STATES
+from tradeterm.engine.book import AT_OPEN, FILLS, LADDER_STATES, WITHIN
+from tradeterm.engine.executed import executed
 from tradeterm.engine.explain import cuts, exposures, position_weights
 from tradeterm.research.freshness import stale
 
@@ -54,6 +55,7 @@ def nav_table(run: Replay, day_ends: IntArray) -> pa.Table:
             "nav": record.nav[0],
             "cash": record.cash[0],
             "gross": record.gross[0],
+            "interest": record.interest[0],
             "drawdown": record.drawdown[0],
             "ladder": words(LADDER_STATES, record.ladder[0]),
             "day_end": np.isin(run.times, day_ends),
@@ -62,27 +64,32 @@ def nav_table(run: Replay, day_ends: IntArray) -> pa.Table:
 
 
 def trades_table(run: Replay) -> pa.Table:
-    """Fills: the decision, when and at what raw price, lots in units, and costs in money."""
+    """Fills: the decision, the bar and the raw price, how it came, quantity in units, and costs in money."""
     import pyarrow as pa
 
-    rows, columns = np.nonzero(run.record.filled[0])
-    order = np.lexsort((columns, run.market.fill_at[rows, columns]))
+    filled, market, terms = run.record.filled[0], run.market, run.terms
+    rows, columns = np.nonzero(filled)
+    order = np.lexsort((columns, market.fill_at[rows, columns]))
     rows, columns = rows[order], columns[order]
-    market = run.market
-    quantity = run.record.filled[0][rows, columns] * market.unit[columns]
-    price = market.fill_open[rows, columns]
+    made = executed(market, terms, run.record)
+    quantity = filled[rows, columns] * market.unit[columns]
+    price = made.price[rows, columns]
     notional = np.abs(quantity) * price
+    how = run.record.how[0][rows, columns] if len(run.record.how[0]) else np.full(len(rows), AT_OPEN)
+    slippage = np.where(how == AT_OPEN, terms.slippage[0][columns], 0.0)
+    fee = np.where(how == WITHIN, terms.maker[0][columns], terms.taker[0][columns])
     return pa.table(
         {
             "ts": instants(run.times[rows]),
             "at": instants(market.fill_at[rows, columns]),
             "symbol": words(run.panel.symbols, columns),
             "side": words(("BUY", "SELL"), (quantity < 0).astype(np.int64)),
+            "how": words(FILLS, how.astype(np.int64)),
             "quantity": np.abs(quantity),
             "price": price,
             "notional": notional,
-            "fee": notional * market.fee[columns],
-            "slippage": notional * market.slippage[columns],
+            "fee": notional * fee,
+            "slippage": notional * slippage,
         }
     )
 

@@ -28,7 +28,7 @@ _SIDES = {1: Side.LONG, -1: Side.SHORT, 0: Side.FLAT}
 
 def fill_cost(run: Replay, column: int) -> float:
     """Fee and slippage of one fill of an instrument, fraction of notional."""
-    return float(run.market.fee[column] + run.market.slippage[column])
+    return float(run.terms.taker[0, column] + run.terms.slippage[0, column])
 
 
 def predict(
