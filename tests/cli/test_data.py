@@ -46,7 +46,7 @@ def hourly(close_of_the_first: float = 101.5) -> str:
 
 def imported(tradeterm: Run, *words: str) -> dict[str, Any]:
     code, out, err = tradeterm(
-        *OWN, "data", "import", "own.csv", "--symbol", "BTC/USDT", "--timeframe", "1h", *words, "--json"
+        *OWN, "data", "import", "own.csv", "--symbol", "BTC/USDT", "--label", "open", *words, "--json"
     )
     assert code == 0, err
     loaded: dict[str, Any] = json.loads(out)
@@ -55,7 +55,7 @@ def imported(tradeterm: Run, *words: str) -> dict[str, Any]:
 
 def test_a_file_goes_in_and_its_bad_row_is_named(tradeterm: Run) -> None:
     Path("own.csv").write_text(hourly())
-    code, out, _ = tradeterm(*OWN, "data", "import", "own.csv", "--symbol", "BTC/USDT", "--timeframe", "1h")
+    code, out, _ = tradeterm(*OWN, "data", "import", "own.csv", "--symbol", "BTC/USDT", "--label", "open")
     assert code == 0
     assert "quarantined 1 of BTC/USDT 1h by ohlc-consistency: line 4" in out
     again = imported(tradeterm)
@@ -110,7 +110,10 @@ def test_a_missing_file_is_one_line(tradeterm: Run) -> None:
         (["--symbol", "spy", "--timeframe", "1h"], "did you mean 'SPY'?"),
         (["--symbol", "SPY", "--timeframe", "1h"], '--set "universe.instruments.SPY.source=import"'),
         (["--symbol", "SPY", "--timeframe", "2h"], "'2h' is not one of '1m', '5m'"),
-        (["--symbol", "SPY"], "Missing option '--timeframe'"),
+        (["--symbol", "BTC/USDT", *OWN], "whether they are the opens or the closes of bars; say it with --label"),
+        (["--symbol", "BTC/USDT", *OWN, "--column", "ts"], "write it as OURS=THEIRS"),
+        (["--symbol", "BTC/USDT", *OWN, "--column", "ts=when"], "has no column of that name; it has time, open"),
+        (["--symbol", "BTC/USDT", *OWN, "--column", "opne=open"], "did you mean 'open'?"),
         (["--symbol", "CPI", "--timeframe", "monthly", "--asset-class", "macro"], "universe.publication"),
     ],
 )
@@ -126,7 +129,7 @@ def test_own_bars_do_not_take_the_place_of_made_up_ones_that_are_configured(trad
     assert tradeterm("data", "update", "BTC/USDT", "--asof", "2016-03-01")[0] == 0
     stored = {path: path.read_bytes() for path in Path("data").rglob("*.parquet")}
     Path("own.csv").write_text(hourly())
-    words = ("data", "import", "own.csv", "--symbol", "BTC/USDT", "--timeframe", "1h")
+    words = ("data", "import", "own.csv", "--symbol", "BTC/USDT", "--label", "open")
     code, _, err = tradeterm(*words)
     assert (code, err.count("\n")) == (2, 1)
     assert {path: path.read_bytes() for path in Path("data").rglob("*.parquet")} == stored
@@ -136,7 +139,7 @@ def test_own_bars_do_not_take_the_place_of_made_up_ones_that_are_configured(trad
 
 def test_a_symbol_that_nothing_names_goes_in_and_that_is_said(tradeterm: Run) -> None:
     Path("own.csv").write_text(hourly())
-    words = ("data", "import", "own.csv", "--symbol", "XYZ/USDT", "--timeframe", "1h", "--asset-class", "crypto")
+    words = ("data", "import", "own.csv", "--symbol", "XYZ/USDT", "--label", "open", "--asset-class", "crypto")
     code, out, _ = tradeterm(*words)
     assert code == 0
     assert "XYZ/USDT is not in universe.instruments" in out

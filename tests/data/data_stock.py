@@ -47,3 +47,13 @@ def brought_in(store: BarStore, path: Path, instrument: Instrument, timeframe: T
         timeframe=timeframe,
         **(wanted | more),
     )
+
+
+def proven(store: BarStore, path: Path, instrument: Instrument, **more: Any) -> ImportReport:
+    """Import a file of which nothing is said but whose bars it holds."""
+    wanted: dict[str, Any] = {
+        "now_ns": NOW,
+        "publication": RULES.get(instrument.symbol),
+        "calendar": instrument.calendar,
+    }
+    return import_file(store, path, symbol=instrument.symbol, asset_class=instrument.asset_class, **(wanted | more))

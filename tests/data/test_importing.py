@@ -171,7 +171,7 @@ def test_gzip_and_parquet_hold_the_same_bars_as_csv(store, tmp_path):
         ("Date,Close,High,Low,Open,Volume", "2024-03-08,4,5,1,2,7"),
         ("timestamp;OPEN;HIGH;LOW;CLOSE;VOL", "2024-03-08;2;5;1;4;7"),
         (",Datetime,Open,High,Low,Close,Volume", "0,2024-03-08,2,5,1,4,7"),
-        ("https://example.org\nunix,date,symbol,open,high,low,close,Volume BTC", "1709856000,x,B,2,5,1,4,7"),
+        ("https://example.org\nunix,date,symbol,open,high,low,close,Volume BTC", "1709856000,x,BTCUSDT,2,5,1,4,7"),
         ("open_time,open,high,low,close,volume", "2024-03-08 00:00:00,2,5,1,4,7"),
         ("\ufefftime,open,high,low,close,volume", '"2024-03-08",2,5,1,4,7'),
     ],
@@ -193,10 +193,13 @@ def test_headers_are_recognised_in_any_case_and_order(store, tmp_path, head, row
         (b"\xff\xfe\x00\x01binary", "neither text"),
         (b"PAR1nonsense", "damaged Parquet"),
         (b"\x1f\x8bnonsense", "damaged gzip"),
-        (b"ts,open,high,low,close\n", "none of its 0 rows"),
+        (b"ts,open,high,low,close\n", "has a header and no rows"),
         (b"ts,open,high,low,close\nx,1,1,1,1\n", "none of its 1 rows could be let in .1 unparsable-stamp"),
         (b"ts,value\n2024-01-01,1\n", "one value per time"),
-        (b"date,open,high,low,close\n01/02/2024,1,1,1,1\n31/01/2024,1,1,1,1\n", "line 3: '31/01/2024' is no month"),
+        (
+            b"date,open,high,low,close\n01/31/2024,1,1,1,1\n31/01/2024,1,1,1,1\n",
+            "line 3: '31/01/2024' has day and month in another order than other lines",
+        ),
     ],
 )
 def test_a_file_without_bars_changes_nothing(store, tmp_path, content, found):

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from golden_years import GOLDEN
+from tradeterm.data.sources.csv import read_table
 
 from tradeterm.core.market import AssetClass, BarKey, Instrument, Timeframe
 from tradeterm.core.time import from_iso, iso
 from tradeterm.data.intake import take_in
 from tradeterm.data.publication import PublicationRule
 from tradeterm.data.sources.answers import checked_bars
-from tradeterm.data.sources.csv import read_table
 
 NOW = from_iso("2025-06-01")
 CELLS = ("open", "high", "low", "close", "volume")

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from golden_years import GOLDEN
 from rows import daily_rows, h4_rows
+from tradeterm.data.sources.csv import RawTable, read_table
 
 from tradeterm.core.market import AssetClass, BarKey, Timeframe
 from tradeterm.core.time import from_iso
 from tradeterm.data.importing import import_file
 from tradeterm.data.intake import take_in
 from tradeterm.data.resample import complete_until, resample_daily, resample_h4
-from tradeterm.data.sources.csv import RawTable, read_table
 from tradeterm.store.bars import BarStore
 
 FILES = sorted((GOLDEN / "bars").glob("*.json"))

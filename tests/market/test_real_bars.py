@@ -256,18 +256,3 @@ def test_untouched_originals_give_the_bars_of_their_normalised_files(
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     for name in ("open", "high", "low", "close", "volume"):
         np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-12)
-
-
-def test_a_newest_first_file_of_mixed_units_keeps_one_of_each_conflicting_pair(market, tmp_path):
-    store = BarStore(tmp_path / "data")
-    path = market / "raw" / "cryptodatadownload_Binance_BTCUSDT_1h.csv.gz"
-    report = _import(store, path, "BTC/USDT", AssetClass.CRYPTO, H1)
-    assert (report.rows_in, report.stored, report.repeated, report.sorted_here) == (37550, 34901, 0, True)
-    assert {rule: len(lines) for rule, lines in report.quarantined.items()} == {"duplicate-stamp": 2649}
-    other = BarStore(tmp_path / "other")
-    _import(other, market / "raw" / "binanceapi_BTCUSDT_1h.csv.gz", "BTC/USDT", AssetClass.CRYPTO, H1)
-    key = BarKey(AssetClass.CRYPTO, "BTC/USDT", H1)
-    a, b = store.read(key), other.read(key)
-    shared, left, right = np.intersect1d(a.ts, b.ts, return_indices=True)
-    assert len(shared) == 7362
-    assert (a.close[left] != b.close[right]).sum() <= 3

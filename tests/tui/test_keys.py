@@ -25,8 +25,7 @@ from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.candles import CandleChart
 from tradeterm.tui.widgets.lines import Lines
 
-IMPORTED = ["--symbol", "BTC/USDT", "--timeframe", "daily"]
-IMPORTED += ["--tz", "UTC", "--label", "open", "--adjustment", "none"]
+IMPORTED = ["--symbol", "BTC/USDT", "--adjustment", "none"]
 Check = Callable[[TradetermApp, Pilot[Any], str], Awaitable[None]]
 CHECKS: dict[str, Check] = {}
 

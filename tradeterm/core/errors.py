@@ -161,8 +161,10 @@ class DataError(TradetermError):
 class NotBars(DataError):
     """A file that holds no bars at all; nothing was changed."""
 
-    def __init__(self, where: object, found: str) -> None:
-        super().__init__(f"{where}: {found}; expected columns of time, open, high, low, close (nothing was changed)")
+    def __init__(
+        self, where: object, found: str, remedy: str = "expected columns of time, open, high, low, close"
+    ) -> None:
+        super().__init__(f"{where}: {found}; {remedy} (nothing was changed)")
 
 
 class BarsUnreadable(DataError):

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tradeterm.core.errors import NotBars
 from tradeterm.core.exchanges import zone_of
 from tradeterm.core.market import AssetClass, Bars, Timeframe
 from tradeterm.core.time import DAY_NS
 from tradeterm.data.calendar import after_break, next_close_after, sessions
-from tradeterm.data.declared import refuse_other_dates, refuse_other_length, refuse_other_zone
+from tradeterm.data.crosscheck import disagreeing
+from tradeterm.data.declared import refuse_other_dates, refuse_other_label, refuse_other_length, refuse_other_zone
+from tradeterm.data.files.names import PRICES
+from tradeterm.data.files.numerals import read_numbers
+from tradeterm.data.hours import Hypothesis, crossing
 from tradeterm.data.resample import in_session, opens_of_closes, source_closes
 from tradeterm.data.rules import broken_rules
-from tradeterm.data.sources.csv import PRICES
-from tradeterm.data.stamps import BAD, dates_of, instants_of, known_zone, parse_stamps
+from tradeterm.data.stamps import BAD, dates_of, instants_of, known_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tradeterm.core.market import BarKey
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
+    from tradeterm.data.evidence import Reading
+    from tradeterm.data.files.table import RawTable
     from tradeterm.data.publication import PublicationRule
-    from tradeterm.data.sources.csv import RawTable
+    from tradeterm.data.stamps import DateOrder, ParsedStamps
 
 __all__ = ["Intake", "take_in"]
 
-_MISSING = {"", ".", "nan", "null", "none", "n/a", "na"}
 _CELLS = ("open", "high", "low", "close", "volume")
 # In the place of an instant, as BAD is: a date without a session, and one before the calendar begins.
 _NO_SESSION, _BEFORE = BAD + 1, BAD + 2
@@ -41,11 +44,13 @@ class Intake:
 
     bars : those let in, sorted
     rejected : (line, text) of the others by rule
+    crosses : of those left out, how many open before a session and close in it
     """
 
     bars: Bars
     rejected: dict[str, list[tuple[int, str]]]
     left_out: int = 0
+    crosses: int = 0
     unfinished: int = 0
     blank: int = 0
     repeated: int = 0
@@ -90,45 +95,51 @@ class _Sieve:
 
 def take_in(
     table: RawTable,
+    stamps: ParsedStamps,
+    reading: Reading,
     *,
     path: Path,
     key: BarKey,
-    zone: str,
-    label: Literal["open", "close"],
     calendar: str,
     now_ns: int,
     publication: PublicationRule | None,
+    dates: DateOrder | None = None,
 ) -> Intake:
     """Judge the rows of a file; those that come through have a place in the calendar and keep every rule.
 
     Raises
     ------
     NotBars
-        When its dates can't be told apart into months and days.
+        When its numbers are written in two ways.
     UsageError
-        When its stamps are not those of bars of that length, in that zone; or there is no such zone.
+        When its stamps are not those of bars of that length, in that zone, with that label; there is no such zone; or
+        two columns of time mean different things.
     """
-    known_zone(zone)
-    stamps = _stamped(table, path, key, zone, label, calendar)
-    sieve = _Sieve(table=table, rows=np.arange(len(table)), ts=stamps)
+    known_zone(reading.tz)
+    intraday = key.timeframe.is_intraday_source
+    disagree = disagreeing(path, table, stamps, reading.tz, calendar, dates, intraday=intraday)
+    sieve = _Sieve(table=table, rows=np.arange(len(table)), ts=_stamped(path, key, stamps, reading, calendar))
+    sieve.reject("crowded-row", table.crowded[sieve.rows])
     sieve.reject("unparsable-stamp", sieve.ts == BAD)
+    sieve.reject("stamps-disagree", disagree[sieve.rows])
     sieve.reject("no-session", sieve.ts == _NO_SESSION)
     sieve.reject("before-calendar", sieve.ts == _BEFORE)
     sorted_here = bool((np.diff(sieve.ts) < 0).any())
     sieve.sort()
-    intraday = key.timeframe.is_intraday_source
-    if intraday and label == "close":
+    if intraday and reading.label == "close" and len(sieve.ts):
         sieve.ts = opens_of_closes(sieve.ts, key.timeframe.step_ns)
     sieve.reject("future-stamp", sieve.ts > now_ns)
-    left_out = 0
+    left_out = crosses = 0
     if intraday and key.asset_class is AssetClass.EQUITY:
         sieve.reject("before-calendar", sieve.ts < sessions(calendar).open_ns[0])
         sieve.ts = after_break(calendar, sieve.ts, key.timeframe.step_ns)
         inside = in_session(calendar, sieve.ts)
         refuse_other_zone(path, sieve.ts, inside, calendar)
+        refuse_other_label(path, stamps, Hypothesis(reading.tz, reading.label), calendar, key.timeframe.step_ns)
+        crosses = int(np.count_nonzero(crossing(calendar, sieve.ts, key.timeframe.step_ns) & ~inside))
         left_out = sieve.keep(inside)
     refuse_other_length(path, key, sieve.ts, calendar)
-    cells = _numbers(table)
+    cells = _numbers(path, table)
     blank = sieve.keep(~np.isnan(cells["close"][sieve.rows])) if table.observations else 0
     _reject_broken(sieve, cells, positive=key.asset_class is not AssetClass.MACRO)
     repeated = _resolve_repeats(sieve, cells)
@@ -139,6 +150,7 @@ def take_in(
         bars=Bars(ts=sieve.ts, known_at=known_at[finished], **sieve.cells(cells)),
         rejected=sieve.rejected,
         left_out=left_out,
+        crosses=crosses,
         unfinished=unfinished,
         blank=blank,
         repeated=repeated,
@@ -146,20 +158,10 @@ def take_in(
     )
 
 
-def _stamped(
-    table: RawTable, path: Path, key: BarKey, zone: str, label: Literal["open", "close"], calendar: str
-) -> IntArray:
+def _stamped(path: Path, key: BarKey, stamps: ParsedStamps, reading: Reading, calendar: str) -> IntArray:
     """``ts`` of each row (of close-labelled hours: their close), BAD where it can't be read."""
-    stamps = parse_stamps(table.stamps)
-    for row in np.flatnonzero(stamps.wall == BAD).tolist():
-        if isinstance(table.stamps[row], str) and "/" in table.stamps[row]:
-            raise NotBars(
-                path,
-                f"line {table.lines[row]}: '{table.stamps[row]}' is no month/day/year, so that days and months of the "
-                "others can't be trusted; write dates as 2024-12-31",
-            )
     if key.timeframe.is_intraday_source:
-        return instants_of(stamps, zone)
+        return instants_of(stamps, reading.tz)
     # A daily stamp that is an instant means the date that the market's own clock shows then.
     dates = dates_of(stamps, zone_of(calendar))
     there = dates != BAD
@@ -170,7 +172,7 @@ def _stamped(
         )
     elif key.asset_class is AssetClass.EQUITY:
         found[there] = _session_opens(calendar, dates[there])
-    elif key.asset_class is AssetClass.CRYPTO and label == "close":
+    elif key.asset_class is AssetClass.CRYPTO and reading.label == "close":
         found[there] = dates[there] - DAY_NS
     placed = found > _BEFORE
     refuse_other_dates(path, key, stamps.wall[placed], found[placed])
@@ -193,27 +195,13 @@ def _known_at(key: BarKey, ts: IntArray, calendar: str, publication: Publication
     return next_close_after(calendar, ts)
 
 
-def _numbers(table: RawTable) -> dict[str, FloatArray]:
+def _numbers(path: Path, table: RawTable) -> dict[str, FloatArray]:
     """Open, high, low, close, volume of every row; NaN where missing, infinite where no number."""
+    found = read_numbers(path, table.columns, table.lines)
+    nothing = np.full(len(table), np.nan)
     if table.observations:
-        value = _floats(table.columns["value"])
-        return dict.fromkeys(PRICES, value) | {"volume": np.full(len(table), np.nan)}
-    found = {name: _floats(table.columns[name]) for name in PRICES}
-    volume = table.columns.get("volume")
-    return found | {"volume": np.full(len(table), np.nan) if volume is None else _floats(volume)}
-
-
-def _floats(cells: Sequence[Any]) -> FloatArray:
-    return np.array([_float(cell) for cell in cells], dtype=np.float64)
-
-
-def _float(cell: Any) -> float:
-    if cell is None:
-        return np.nan
-    try:
-        return float(cell)
-    except (TypeError, ValueError):
-        return np.nan if str(cell).lower() in _MISSING else np.inf
+        return dict.fromkeys(PRICES, found["value"]) | {"volume": nothing}
+    return {"volume": nothing} | found
 
 
 def _reject_broken(sieve: _Sieve, cells: dict[str, FloatArray], *, positive: bool) -> None:
@@ -227,7 +215,7 @@ def _reject_broken(sieve: _Sieve, cells: dict[str, FloatArray], *, positive: boo
 
 
 def _resolve_repeats(sieve: _Sieve, cells: dict[str, FloatArray]) -> int:
-    """Of rows with one time keep the one with most volume (the first of equals); exact repeats are only counted."""
+    """Of rows with one time keep the one that tells most (the first of equals); exact repeats are only counted."""
     repeated = 0
     dropped = np.zeros(len(sieve.ts), dtype=np.bool_)
     conflicting = dropped.copy()
@@ -235,7 +223,9 @@ def _resolve_repeats(sieve: _Sieve, cells: dict[str, FloatArray]) -> int:
     for ts in np.unique(sieve.ts[same]):
         group = np.arange(np.searchsorted(sieve.ts, ts), np.searchsorted(sieve.ts, ts, side="right"))
         rows = [tuple(np.nan_to_num(cells[name][sieve.rows[at]], nan=-1.0) for name in _CELLS) for at in group]
-        best = max(range(len(rows)), key=lambda at: (rows[at][-1], -at))
+        best = 0
+        for at, row in enumerate(rows):
+            best = at if _tells_more(row[-1], rows[best][-1]) else best
         for at, row in enumerate(rows):
             if at == best:
                 continue
@@ -246,3 +236,19 @@ def _resolve_repeats(sieve: _Sieve, cells: dict[str, FloatArray]) -> int:
     sieve.note("duplicate-stamp", conflicting)
     sieve.keep(~dropped)
     return repeated
+
+
+def _tells_more(volume: float, other: float) -> bool:
+    """Whether a row of this volume is the fuller one: more was traded in it, or the other's is this one rounded.
+
+    A copy with fewer digits is as likely to be rounded up as down: there, size says nothing.
+    """
+    digits, others = _decimals(volume), _decimals(other)
+    if digits != others and round(volume, min(digits, others)) == round(other, min(digits, others)):
+        return digits > others
+    return volume > other
+
+
+def _decimals(value: float) -> int:
+    _, point, part = f"{value:.9f}".rstrip("0").partition(".")
+    return len(part) if point else 0

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tradeterm.core.errors import DataError
 from tradeterm.core.market import Bars
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tradeterm.core.market import BarKey
     from tradeterm.core.types import BoolArray
 
 __all__ = [
@@ -22,12 +26,20 @@ __all__ = [
     "merge_observations",
     "merge_vintages",
     "picked",
+    "refuse_other_grid",
+    "refuse_other_prices",
     "stacked",
 ]
 
 CELLS = ("open", "high", "low", "close", "volume")
 # Some services keep prices in 32 bits and adjust them for splits: what was un-split comes back with another last bit.
 NOISE = 1.5e-7
+# Two files of one source tell the same closes but for a few; another adjustment or another venue tells hardly one.
+_FEWEST_SHARED = 20
+_OTHER_CLOSE = 1e-3
+# Of bars that open within stored ones: fewer are odd rows, no grid.
+_FEWEST_WITHIN = 3
+_SHARE_WITHIN = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +68,49 @@ def merge_bars(stored: Bars | None, new: Bars) -> Merged:
     restated = _restatements(stored, position[rows], new, rows)
     kept = ~np.isin(stored.ts, new.ts)
     return Merged(stacked(picked(stored, kept), new), int(np.count_nonzero(~both)), restated)
+
+
+def refuse_other_grid(key: BarKey, path: Path, stored: Bars, new: Bars) -> None:
+    """Refuse bars that lie on another grid than stored ones: hours from 10:00 beside hours from 10:30.
+
+    Raises
+    ------
+    DataError
+        When more than a few of them open within a stored bar: each would cut the other short.
+    """
+    place = np.searchsorted(stored.ts, new.ts, side="right") - 1
+    there = place >= 0
+    opens, closes = stored.ts[np.maximum(place, 0)], stored.known_at[np.maximum(place, 0)]
+    within = int(np.count_nonzero(there & (opens < new.ts) & (new.ts < closes)))
+    beside = int(np.count_nonzero((new.ts >= stored.ts[0]) & (new.ts < stored.known_at[-1])))
+    if within >= _FEWEST_WITHIN and within > _SHARE_WITHIN * beside:
+        raise DataError(
+            f"{key}: {within} of {beside} bars of the file open within bars that are stored already: their grid is "
+            f"another one; move {path} away, or import into another workspace; nothing was changed"
+        )
+
+
+def refuse_other_prices(key: BarKey, path: Path, stored: Bars, new: Bars) -> None:
+    """Refuse bars that would stand beside stored ones of other prices: at the seam would be a jump that never was.
+
+    A file that tells all stored bars anew leaves no seam.
+
+    Raises
+    ------
+    DataError
+        When most of the bars that both tell have closes apart by more than :data:`_OTHER_CLOSE`.
+    """
+    shared, mine, theirs = np.intersect1d(stored.ts, new.ts, assume_unique=True, return_indices=True)
+    if len(shared) < _FEWEST_SHARED or len(shared) == len(stored):
+        return
+    apart = np.abs(new.close[theirs] / stored.close[mine] - 1)
+    other = int(np.count_nonzero(apart > _OTHER_CLOSE))
+    if 2 * other > len(shared):
+        raise DataError(
+            f"{key}: {other} of {len(shared)} bars that are stored already have another close in this file (median "
+            f"{np.median(apart):.2%} apart), as of another adjustment or source; move {path} away, or import into "
+            "another workspace; nothing was changed"
+        )
 
 
 def merge_answer(stored: Bars | None, new: Bars) -> Merged:

@@ -17,10 +17,12 @@ __all__ = ["DETAILS", "Broken", "broken_rules"]
 _RELATIVE = 1e-9
 
 DETAILS = {
+    "crowded-row": "more cells than the header has names, so that none of them is surely what it seems",
     "unparsable-stamp": "no time that can be read",
+    "stamps-disagree": "two columns tell different times of this row",
     "unparsable-value": "a price or volume that is no number",
     "future-stamp": "opens after the time of the import",
-    "duplicate-stamp": "another row of the same time has more volume",
+    "duplicate-stamp": "another row of the same time has more volume, or the same unrounded",
     "no-session": "the exchange had no session on that date",
     "before-calendar": "before the first day for which the exchange's calendar is known to be right",
     "ohlc-consistency": "high is not the highest or low not the lowest of the bar",

@@ -209,20 +209,29 @@ def validate(
 @app.command("import")
 def import_(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV, CSV.gz or Parquet file with a row per bar.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="CSV (also gzipped or zipped) or Parquet file with a row per bar.")
+    ],
     symbol: Annotated[str, typer.Option("--symbol", help="Name it gets, such as SPY, BTC/USDT or T10Y2Y.")],
     timeframe: Annotated[
-        Literal["1m", "5m", "15m", "30m", "1h", "daily", "monthly"],
-        typer.Option("--timeframe", help="Length of a bar."),
-    ],
+        Literal["1m", "5m", "15m", "30m", "1h", "daily", "monthly"] | None,
+        typer.Option("--timeframe", help="Length of a bar; nothing = as its stamps prove."),
+    ] = None,
     asset_class: Annotated[
         Literal["equity", "crypto", "macro"] | None,
         typer.Option("--asset-class", help="What it is; nothing = as the universe says."),
     ] = None,
-    tz: Annotated[str, typer.Option("--tz", help="Time zone of stamps that carry no offset.")] = "UTC",
+    tz: Annotated[
+        str | None, typer.Option("--tz", help="Time zone of stamps that carry no offset; nothing = as they prove.")
+    ] = None,
     label: Annotated[
-        Literal["open", "close"], typer.Option("--label", help="Whether a stamp is the open or the close of its bar.")
-    ] = "open",
+        Literal["open", "close"] | None,
+        typer.Option("--label", help="Whether a stamp is the open or the close of its bar; nothing = as they prove."),
+    ] = None,
+    dates: Annotated[
+        Literal["month-first", "day-first"] | None,
+        typer.Option("--dates", help="What comes first in 01/02/2024; nothing = as the dates prove."),
+    ] = None,
     adjustment: Annotated[
         Literal["none", "split", "all"], typer.Option("--adjustment", help="What the prices are adjusted for.")
     ] = "none",
@@ -235,6 +244,18 @@ def import_(
             "says nothing.",
         ),
     ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="OURS=THEIRS",
+            help="Name of a column in the file, such as ts=unix or volume='Volume USD'; may be repeated. "
+            "Ours are ts, open, high, low, close, volume and value.",
+        ),
+    ] = None,
+    ticker: Annotated[
+        str, typer.Option("--ticker", help="The file's name of the instrument, where it isn't the symbol.")
+    ] = "",
 ) -> None:
     """Bring your own file into the store; bad rows are named and kept in quarantine, the rest goes in."""
     invocation = invocation_of(context)
@@ -247,7 +268,6 @@ def import_(
 
     entry = _entry(settings, checked_symbol(symbol, [item.symbol for item in settings.config.universe.instruments]))
     kind, hours = _listed(entry, symbol, asset_class, calendar)
-    now_ns = time.time_ns()
     log = RestatementLog(settings.workspace.results, clock=time.time_ns)
     with invocation.logged("import"), progress() as report:
         done = import_file(
@@ -255,48 +275,50 @@ def import_(
             Path(file),
             symbol=symbol,
             asset_class=AssetClass(kind),
-            timeframe=Timeframe(timeframe),
+            timeframe=Timeframe(timeframe) if timeframe is not None else None,
             tz=tz,
             label=label,
+            dates=dates,
             calendar=hours,
-            now_ns=now_ns,
+            now_ns=time.time_ns(),
             adjustment=adjustment,
+            ticker=ticker,
+            columns=_columns(column or []),
+            aliases=[names[symbol] for names in settings.config.universe.names.values() if symbol in names],
             publication=publication_rules(settings.config).get(symbol),
             restated=lambda key, found: log.record(key, found, f"import:{Path(file).name}"),
             progress=report,
         )
-    counted = ("rows_in", "stored", "added", "left_out", "unfinished", "blank", "repeated", "sorted_here")
+    document = _imported(done) | {"file": file, "configured": entry is not None}
+    invocation.out.result(
+        document,
+        lambda page: _show_import(page, done, configured=entry is not None),
+        outcome=_outcome(done),
+        next_command="tradeterm data status",
+    )
 
-    def show(page: Page) -> None:
-        page.title(f"{done.key}: {done.added} bars added, {iso(done.first_ns)} to {iso(done.last_ns)}")
-        page.pairs({name: getattr(done, name) for name in counted} | {"restated": len(done.restated)})
-        for rule, lines in done.quarantined.items():
-            some = ", ".join(map(str, lines[:_SHOWN_LINES])) + (", ..." if len(lines) > _SHOWN_LINES else "")
-            page.line(f"quarantined {len(lines)} of {symbol} {timeframe} by {rule}: line {some}")
-        page.line(f"derived: {', '.join(map(str, done.derived)) or 'nothing'}")
-        if done.replaced:
-            page.line(f"made-up bars gave way: {', '.join(done.replaced)}")
-        if entry is None:
-            page.line(f"{symbol} is not in universe.instruments: nothing uses these bars until it is named there")
 
-    document: dict[str, Any] = {name: getattr(done, name) for name in counted}
-    document |= {
+_COUNTED = ("rows_in", "stored", "added", "left_out", "crosses", "unfinished", "blank", "repeated", "sorted_here")
+_BAR = ("open", "high", "low", "close", "volume")
+
+
+def _imported(done: ImportReport) -> dict[str, Any]:
+    return {name: getattr(done, name) for name in _COUNTED} | {
         "schema": "tradeterm.import.v1",
-        "symbol": symbol,
-        "configured": entry is not None,
-        "timeframe": timeframe,
-        "file": file,
+        "symbol": done.key.symbol,
+        "timeframe": done.key.timeframe.value,
         "first": iso(done.first_ns),
         "last": iso(done.last_ns),
         "restated": len(done.restated),
         "quarantined": {rule: list(lines) for rule, lines in done.quarantined.items()},
         "derived": [str(key) for key in done.derived],
         "replaced": list(done.replaced),
+        "recognised": [item._asdict() for item in done.recognised],
+        "bars": [{"ts": iso(bar.ts_ns)} | {name: _known(getattr(bar, name)) for name in _BAR} for bar in done.shown],
     }
-    invocation.out.result(document, show, outcome=_imported(done), next_command="tradeterm data status")
 
 
-def _imported(done: ImportReport) -> str:
+def _outcome(done: ImportReport) -> str:
     """Say what became of the rows, in one line."""
     kept = f"{done.key}: {done.stored:,} of {done.rows_in:,} rows stored, {done.added:,} new"
     others = {
@@ -308,6 +330,48 @@ def _imported(done: ImportReport) -> str:
         "repeated": done.repeated,
     }
     return ", ".join([kept, *(f"{count:,} {what}" for what, count in others.items() if count)])
+
+
+def _show_import(page: Page, done: ImportReport, *, configured: bool) -> None:
+    page.title(f"{done.key}: {done.added} bars added, {iso(done.first_ns)} to {iso(done.last_ns)}")
+    page.pairs({name: getattr(done, name) for name in _COUNTED} | {"restated": len(done.restated)})
+    for item in done.recognised:
+        page.line(f"recognised {item.what}: {item.value} ({item.why})")
+    for rule, lines in done.quarantined.items():
+        some = ", ".join(map(str, lines[:_SHOWN_LINES])) + (", ..." if len(lines) > _SHOWN_LINES else "")
+        page.line(f"quarantined {len(lines)} of {done.key} by {rule}: line {some}")
+    if done.crosses:
+        page.line(
+            f"! {done.crosses} bars open before a session and close in it: they were left out, and the stored sessions "
+            "begin after them"
+        )
+    page.line(f"derived: {', '.join(map(str, done.derived)) or 'nothing'}")
+    if done.replaced:
+        page.line(f"made-up bars gave way: {', '.join(done.replaced)}")
+    if not configured:
+        page.line(f"{done.key.symbol} is not in universe.instruments: nothing uses these bars until it is named there")
+    page.table(
+        ("", "bar", *(f">{name}" for name in _BAR)),
+        [
+            (which, iso(bar.ts_ns), *(_known(getattr(bar, name)) for name in _BAR))
+            for which, bar in zip(("first", "last"), done.shown, strict=False)
+        ],
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else value
+
+
+def _columns(given: Sequence[str]) -> dict[str, str]:
+    """Names of columns as ``--column`` gives them."""
+    found = {}
+    for item in given:
+        ours, parted, theirs = item.partition("=")
+        if not (ours and parted and theirs):
+            raise UsageError(f"--column {item}: write it as OURS=THEIRS, such as ts=unix")
+        found[ours] = theirs
+    return found
 
 
 def _entry(settings: Settings, symbol: str) -> InstrumentEntry | None:

@@ -40,11 +40,11 @@ _SESSION = "no session to start: trading on paper or live is not part of this ve
 _IMPORT = (
     Field(name="file", hint="path of a CSV or Parquet file", required=True),
     Field(name="symbol", hint="SPY, BTC/USDT, T10Y2Y", required=True),
-    Field(name="timeframe", value="daily", hint="1m 5m 15m 30m 1h daily monthly", required=True),
+    Field(name="timeframe", hint="1m 5m 15m 30m 1h daily monthly; empty: as its stamps prove"),
     Field(name="asset-class", hint="equity, crypto or macro; empty: as the universe says"),
     Field(name="calendar", hint="XNYS, 24/7, XTKS and others; empty: as the universe says"),
-    Field(name="tz", value="UTC", hint="time zone of stamps without an offset", required=True),
-    Field(name="label", value="open", hint="whether stamps are the bars' open or close", required=True),
+    Field(name="tz", hint="time zone of stamps without an offset; empty: as they prove"),
+    Field(name="label", hint="whether stamps are the bars' open or close; empty: as they prove"),
     Field(name="adjustment", value="none", hint="none, split or all", required=True),
 )
 
