@@ -176,7 +176,7 @@ def test_an_own_file_keeps_the_hours_of_the_exchange_that_is_named(tradeterm: Ru
     # 08:00 to 12:00 and 18:00 in London, where summer time is UTC + 1.
     stamps = [f"2024-08-30T{hour:02d}:00:00Z" for hour in (7, 8, 9, 10, 11, 17)]
     Path("own.csv").write_text("\n".join(["ts,open,high,low,close", *(f"{ts},1,1,1,1" for ts in stamps)]) + "\n")
-    code, out, err = tradeterm(*equity("VOD", "--calendar", "XLON"), "--json")
+    code, out, err = tradeterm(*equity("VOD", "--calendar", "XLON", "--label", "open"), "--json")
     assert code == 0, err
     assert (json.loads(out)["stored"], json.loads(out)["left_out"]) == (5, 1)
 

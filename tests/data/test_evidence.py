@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from data_stock import BTC, PMI, SLOPE, SPY, proven
 from tradeterm.core.errors import UsageError
 from tradeterm.core.market import Instrument, Timeframe
 from tradeterm.core.time import DAY_NS, HOUR_NS, MINUTE_NS, from_iso, from_ns, iso
-from tradeterm.data.calendar import expected_opens, sessions
+from tradeterm.data.calendar import expected_opens, sessions, stretches
 from tradeterm.store.bars import BarStore
 
 # Two weeks of New York, in the middle of which its clock goes forward.
@@ -107,6 +108,35 @@ def test_the_hours_of_an_exchange_prove_zone_and_label(store, tmp_path, stamps, 
     found = {item.what: item.value for item in report.recognised if item.what in ("timeframe", "tz", "label")}
     assert (found["timeframe"], found["tz"], found["label"]) == expected
     assert report.quarantined == {}
+
+
+@pytest.mark.parametrize(
+    ("calendar", "zone"), [("XLON", "Europe/London"), ("XETR", "Europe/Berlin"), ("XTKS", "Asia/Tokyo")]
+)
+@pytest.mark.parametrize("label", ["open", "close"])
+@pytest.mark.parametrize("step_ns", [HOUR_NS, M15_NS])
+def test_so_do_those_of_exchanges_abroad(store, tmp_path, calendar, zone, label, step_ns):
+    # Two weeks around the day on which the clocks of Europe go forward.
+    start, end = from_iso("2024-03-25"), from_iso("2024-04-06")
+    opens = expected_opens(calendar, start, end, step_ns)
+    spans = stretches(calendar)
+    ends = spans.close_ns[np.searchsorted(spans.close_ns, opens, side="right")]
+    stamps = opens if label == "open" else np.minimum(opens + step_ns, ends)
+    path = _file(tmp_path, _wall(stamps.tolist(), zone))
+    abroad = Instrument(symbol="ABC", asset_class=SPY.asset_class, calendar=calendar)
+    # Of Tokyo's hours as many end after half an hour as after a whole one.
+    length = {"timeframe": Timeframe.H1} if step_ns == HOUR_NS else {}
+    report = proven(store, path, abroad, **length)
+    found = {item.what: item.value for item in report.recognised}
+    assert (found["tz"], found["label"]) == (zone, label)
+    assert store.read(report.key).ts.tolist() == opens.tolist()
+
+
+def test_zones_that_give_the_same_bars_are_one(store, tmp_path):
+    # In winter London's clock shows UTC.
+    opens = expected_opens("XLON", from_iso("2024-01-08"), from_iso("2024-01-20"), HOUR_NS).tolist()
+    report = proven(store, _file(tmp_path, _wall(opens, "Europe/London")), replace(SPY, calendar="XLON"))
+    assert store.read(report.key).ts.tolist() == opens
 
 
 def test_the_bars_of_a_proven_reading_are_those_of_the_declared_one(store, tmp_path):

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 from golden_years import GOLDEN
-from tradeterm.data.sources.csv import read_table
 
 from tradeterm.core.market import AssetClass, BarKey, Instrument, Timeframe
 from tradeterm.core.time import from_iso, iso
+from tradeterm.data.evidence import Reading
+from tradeterm.data.files.table import read_table
+from tradeterm.data.files.wanted import Wanted
 from tradeterm.data.intake import take_in
 from tradeterm.data.publication import PublicationRule
 from tradeterm.data.sources.answers import checked_bars
+from tradeterm.data.stamps import stamps_of
 
 NOW = from_iso("2025-06-01")
 CELLS = ("open", "high", "low", "close", "volume")
@@ -39,12 +42,13 @@ def known(case: dict[str, Any]) -> list[str]:
 def test_daily_bars_of_a_file_are_known_when_the_answer_says(case: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "bars.csv"
     path.write_text("\n".join(["date,open,high,low,close,volume", *(f"{row[0]},1,1,1,1,1" for row in case["rows"])]))
+    table = read_table(path, Wanted(symbol="X"))
     taken = take_in(
-        read_table(path),
+        table,
+        stamps_of(table.times.cells),
+        Reading(timeframe=Timeframe.DAILY, tz="UTC", label="open"),
         path=path,
         key=BarKey(class_of(case), "X", Timeframe.DAILY),
-        zone="UTC",
-        label="open",
         calendar=case["calendar"],
         now_ns=NOW,
         publication=None,

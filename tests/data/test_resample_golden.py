@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from golden_years import GOLDEN
 from rows import daily_rows, h4_rows
-from tradeterm.data.sources.csv import RawTable, read_table
 
 from tradeterm.core.market import AssetClass, BarKey, Timeframe
 from tradeterm.core.time import from_iso
+from tradeterm.data.evidence import Reading
+from tradeterm.data.files.table import read_table
+from tradeterm.data.files.wanted import Wanted
 from tradeterm.data.importing import import_file
 from tradeterm.data.intake import take_in
 from tradeterm.data.resample import complete_until, resample_daily, resample_h4
+from tradeterm.data.stamps import stamps_of
 from tradeterm.store.bars import BarStore
 
 FILES = sorted((GOLDEN / "bars").glob("*.json"))
@@ -32,8 +35,8 @@ def written(case: dict[str, Any], folder: Path) -> Path:
 
 
 def declared(case: dict[str, Any]) -> dict[str, Any]:
-    """What a user says of it."""
-    return {"label": case.get("label", "open"), "calendar": case["calendar"], "now_ns": NOW, "publication": None}
+    """What a user says of it, beside zone and label."""
+    return {"calendar": case["calendar"], "now_ns": NOW, "publication": None}
 
 
 def key_of(case: dict[str, Any], timeframe: str) -> BarKey:
@@ -48,9 +51,10 @@ def in_ns(rows: list[list[Any]]) -> list[list[Any]]:
 @pytest.mark.parametrize("case", CASES)
 def test_bars_become_the_rows_of_the_answer(case: dict[str, Any], tmp_path: Path) -> None:
     path = written(case, tmp_path)
-    table: RawTable = read_table(path)
+    table = read_table(path, Wanted(symbol="X"))
     key = key_of(case, case["timeframe"])
-    taken = take_in(table, path=path, key=key, zone=case.get("tz", "UTC"), **declared(case))
+    reading = Reading(timeframe=key.timeframe, tz=case.get("tz", "UTC"), label=case.get("label", "open"))
+    taken = take_in(table, stamps_of(table.times.cells), reading, path=path, key=key, **declared(case))
     assert (taken.left_out, taken.rejected) == (case.get("left_out", 0), {})
     assert len(taken.bars) + taken.left_out == len(case["bars"])
     step = key.timeframe.step_ns
@@ -70,6 +74,7 @@ def test_an_imported_file_is_stored_as_the_rows_of_the_answer(case: dict[str, An
         asset_class=key.asset_class,
         timeframe=key.timeframe,
         tz=case.get("tz", "UTC"),
+        label=case.get("label", "open"),
         **declared(case),
     )
     for name, rows_of in (("h4", h4_rows), ("daily", daily_rows)):
