@@ -385,6 +385,62 @@ CASES: dict[str, tuple[Instrument, Timeframe, str, list[Bar]]] = {
         ),
         THREE_DAYS,
     ),
+    "quantmod: the ticker before each name, the index without one": (
+        SPY,
+        DAILY,
+        _lines(
+            '"","SPY.Open","SPY.High","SPY.Low","SPY.Close","SPY.Volume","SPY.Adjusted"',
+            '"2024-01-02",10,12,9,11,100,10.5',
+            '"2024-01-03",11,13,10,12,200,11.5',
+            '"2024-01-04",12,14,11,13,300,12.5',
+        ),
+        THREE_DAYS,
+    ),
+    "one level of names out of two, the ticker behind": (
+        SPY,
+        DAILY,
+        _lines(
+            "Date,Close_QQQ,Close_SPY,High_QQQ,High_SPY,Low_QQQ,Low_SPY,Open_QQQ,Open_SPY,Volume_QQQ,Volume_SPY",
+            "2024-01-02,1,11,1,12,1,9,1,10,1,100",
+            "2024-01-03,1,12,1,13,1,10,1,11,1,200",
+            "2024-01-04,1,13,1,14,1,11,1,12,1,300",
+        ),
+        THREE_DAYS,
+    ),
+    "Cboe of older years: a line of text, the index's name in each": (
+        VIX,
+        DAILY,
+        _lines(
+            "VIX data for 2004 to present",
+            "Date,VIX Open,VIX High,VIX Low,VIX Close",
+            "1/11/2024,12.5,13.0,12.0,12.5",
+            "1/12/2024,12.5,13.5,12.25,13.0",
+            "1/16/2024,13.0,14.5,13.0,14.0",
+        ),
+        FIVE_DAYS_INDEX,
+    ),
+    "Polygon: the beginning of a bar in nanoseconds": (
+        ETH,
+        H1,
+        _lines(
+            "ticker,volume,open,close,high,low,window_start,transactions",
+            "ETH-USDT,1.5,10,11,12,9,1609459200000000000,7",
+            "ETH-USDT,2.5,11,12,13,10,1609462800000000000,7",
+            "ETH-USDT,3.5,12,13,14,11,1609466400000000000,7",
+        ),
+        THREE_HOURS,
+    ),
+    "Barchart: the last price for the close, a line of text at the end": (
+        SPY,
+        DAILY,
+        _lines(
+            "Time,Open,High,Low,Last,Change,%Chg,Volume",
+            "01/17/2024,12,14,11,13,1,8%,300",
+            "01/16/2024,11,13,10,12,1,9%,200",
+            '"Downloaded from a service as of 01-18-2024 05:00am CST"',
+        ),
+        [("2024-01-16T14:30:00Z", 11, 13, 10, 12, 200), ("2024-01-17T14:30:00Z", 12, 14, 11, 13, 300)],
+    ),
     "rows of several tickers": (
         SPY,
         DAILY,

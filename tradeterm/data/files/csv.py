@@ -14,8 +14,9 @@ from tradeterm.data.files.nameless import nameless
 from tradeterm.data.files.names import TIMES, YFINANCE, is_header, plain_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
+
+    from tradeterm.data.files.wanted import Wanted
 
 __all__ = ["grid_of_text"]
 
@@ -35,10 +36,8 @@ class _Head(NamedTuple):
     shape: str = ""
 
 
-def grid_of_text(path: Path, text: str, meant: Sequence[str] = ()) -> Grid:
+def grid_of_text(path: Path, text: str, wanted: Wanted) -> Grid:
     """Read text.
-
-    meant : names of columns that a person gave, by which a header is known that has none of the usual ones
 
     Raises
     ------
@@ -46,7 +45,7 @@ def grid_of_text(path: Path, text: str, meant: Sequence[str] = ()) -> Grid:
         When it is empty or no CSV, or no line names a time and prices.
     """
     lines = list(io.StringIO(text, newline=""))
-    head = _head(lines, meant)
+    head = _head(lines, wanted)
     if head is None:
         first = next((line for line in lines if line.strip()), "")
         shown = "".join(letter if letter.isprintable() else " " for letter in first[:_SHOWN]).strip()
@@ -54,11 +53,11 @@ def grid_of_text(path: Path, text: str, meant: Sequence[str] = ()) -> Grid:
     return _rows(path, lines, head)
 
 
-def _head(lines: list[str], meant: Sequence[str]) -> _Head | None:
+def _head(lines: list[str], wanted: Wanted) -> _Head | None:
     for place in range(min(len(lines), _PREAMBLE_LINES)):
         for delimiter in _DELIMITERS:
             rows = [_cells(line, delimiter) for line in lines[place : place + 3]]
-            found = _two_levels(rows, delimiter, place) or _one_level(rows[0], delimiter, place, meant)
+            found = _two_levels(rows, delimiter, place) or _one_level(rows[0], delimiter, place, wanted)
             if found is not None:
                 return found
     for place, line in enumerate(lines[:_PREAMBLE_LINES]):
@@ -69,14 +68,14 @@ def _head(lines: list[str], meant: Sequence[str]) -> _Head | None:
     return None
 
 
-def _one_level(names: list[str], delimiter: str, place: int, meant: Sequence[str]) -> _Head | None:
+def _one_level(names: list[str], delimiter: str, place: int, wanted: Wanted) -> _Head | None:
     pairs = [pair_of(name) for name in names]
     if any(pairs):
         fields = [pair[0] if pair else name for pair, name in zip(pairs, names, strict=True)]
         tickers = tuple(pair[1] if pair else "" for pair in pairs)
-        return _Head(tuple(fields), delimiter, place + 1, tickers, YFINANCE) if is_header(fields) else None
-    known = is_header(names) or bool(set(meant) & set(names))
-    return _Head(tuple(names), delimiter, place + 1) if known else None
+        return _Head(tuple(fields), delimiter, place + 1, tickers, YFINANCE) if wanted.is_header(fields) else None
+    own = tuple(map(wanted.own, names))
+    return _Head(own, delimiter, place + 1) if wanted.is_header(own) else None
 
 
 def _two_levels(rows: list[list[str]], delimiter: str, place: int) -> _Head | None:

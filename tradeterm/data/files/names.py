@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "BEGINS",
     "BINANCE",
     "CLOCKS",
     "CRYPTO_DATA_DOWNLOAD",
@@ -46,6 +47,7 @@ TIMES = (
     "timestamp",
     "open time",
     "opentime",
+    "window start",
     "unix",
     "unix timestamp",
     "unixtime",
@@ -73,11 +75,12 @@ UNNAMED = ("", "unnamed: 0", "level 0", "index level 0")
 # A date and a clock time in two columns.
 DAYS = ("date", "dtyyyymmdd", "day", "trade date")
 CLOCKS = ("time",)
+BEGINS = ("open time", "opentime", "window start")
 # When a bar ended; the time of a file that has no other.
 ENDS = ("close time", "closetime", "known at", "end time")
 TICKERS = ("symbol", "ticker", "pair")
 PERIODS = ("per",)
-VOLUMES = ("volume", "vol", "v", "base volume", "volume base", "volume shares", "volume units", "shares traded")
+VOLUMES = ("volume", "vol", "v", "base volume", "volume base", "volumefrom", "volume shares", "volume units")
 
 # Names as services write them: <CLOSE>, 4. close, Close/Last, Close*, Vol., open_time, Volume (BTC).
 _NUMBERED = re.compile(r"\d+[a-z]?\.\s+")

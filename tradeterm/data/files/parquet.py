@@ -9,21 +9,20 @@ import numpy as np
 
 from tradeterm.core.errors import NotBars
 from tradeterm.data.files.grid import Grid, pair_of
-from tradeterm.data.files.names import is_header
 from tradeterm.data.stamps import BAD, ParsedStamps
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tradeterm.data.files.wanted import Wanted
 
 __all__ = ["grid_of_parquet"]
 
 _FARTHEST_NS = 4 * 10**18
 
 
-def grid_of_parquet(path: Path, content: bytes, meant: Sequence[str] = ()) -> Grid:
+def grid_of_parquet(path: Path, content: bytes, wanted: Wanted) -> Grid:
     """Read Parquet.
-
-    meant : as for text
 
     Raises
     ------
@@ -37,8 +36,8 @@ def grid_of_parquet(path: Path, content: bytes, meant: Sequence[str] = ()) -> Gr
         table = pq.read_table(pa.BufferReader(content))
         names = [_plain_index(str(name)) for name in table.column_names]
         pairs = [pair_of(name) for name in names]
-        fields = [pair[0] if pair else name for pair, name in zip(pairs, names, strict=True)]
-        if not is_header(fields) and not set(meant) & set(fields):
+        fields = [pair[0] if pair else wanted.own(name) for pair, name in zip(pairs, names, strict=True)]
+        if not wanted.is_header(fields):
             raise NotBars(path, f"no known columns ({', '.join(names)})")
         columns = [_column(table.column(place)) for place in range(table.num_columns)]
     except (pa.ArrowException, OSError, ValueError, OverflowError) as failure:

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["RawTable", "read_table"]
 
 # Columns that say how the prices are adjusted.
-_BESIDE = {"adjusted": ("adj close", "adjusted close"), "splits": ("stock splits", "split coefficient")}
+_BESIDE = {
+    "adjusted": ("adj close", "adjusted close", "adjclose", "adjusted"),
+    "splits": ("stock splits", "split coefficient", "splitfactor"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +78,10 @@ def read_table(path: Path, wanted: Wanted) -> RawTable:
         When it has no such column or ticker as was asked for, or holds other instruments alone.
     """
     content = content_of(path)
-    meant = tuple(wanted.columns.values())
     if content.startswith(PARQUET):
-        grid = grid_of_parquet(path, content, meant)
+        grid = grid_of_parquet(path, content, wanted)
     else:
-        grid = grid_of_text(path, text_of(path, content), meant)
+        grid = grid_of_text(path, text_of(path, content), wanted)
     places, of_ticker = places_of(path, grid, wanted)
     names = {place: grid.names[place] for place in places}
     plain = {place: plain_name(name) for place, name in names.items()}

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tradeterm.core.errors import NotBars
-from tradeterm.data.files.names import CLOCKS, DAYS, ENDS, PERIODS, TIMES, UNNAMED, plain_name
+from tradeterm.data.files.names import BEGINS, CLOCKS, DAYS, ENDS, PERIODS, TIMES, UNNAMED, plain_name
 from tradeterm.data.files.numerals import is_missing
 from tradeterm.data.recognised import Recognised
 from tradeterm.data.stamps import BAD, ParsedStamps, parse_stamps
@@ -92,7 +92,7 @@ def _times(name: str, cells: Any, **more: Any) -> Times:
         name,
         cells,
         is_end=plain in ENDS,
-        is_open=plain in ("open time", "opentime"),
+        is_open=plain in BEGINS,
         is_utc=bool({"utc", "gmt"} & set(plain.split())),
         **more,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tradeterm.core.errors import UsageError, nearest
-from tradeterm.data.files.names import PRICES, bare, plain_name
+from tradeterm.data.files.names import PRICES, bare, is_header, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "Wanted"]
 
+_PARTS = re.compile(r"[._\s-]")
 # What can be said of a column: our name of it.
 COLUMNS = ("ts", *PRICES, "volume", "value")
 
@@ -38,6 +40,17 @@ class Wanted:
         """Whether a ticker of the file is this instrument."""
         known = {bare(self.ticker)} if self.ticker else {bare(self.symbol), *map(bare, self.aliases)}
         return bare(name) in known
+
+    def own(self, name: str) -> str:
+        """Name of a column without the instrument's: ``SPY.Close`` is the close."""
+        parts = [part for part in _PARTS.split(name.strip()) if part]
+        if len(parts) == 2 and self.is_meant(parts[0]):
+            return parts[1]
+        return parts[0] if len(parts) == 2 and self.is_meant(parts[1]) else name
+
+    def is_header(self, names: Sequence[str]) -> bool:
+        """Whether these cells are the names of columns that are needed."""
+        return is_header(names) or bool(set(self.columns.values()) & set(names))
 
     def named(self, path: Path, grid: Grid, places: Sequence[int]) -> dict[str, int]:
         """Places of the columns that a person named, by our name of them.
