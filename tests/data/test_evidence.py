@@ -355,3 +355,19 @@ def test_bars_that_cross_the_open_of_a_session_are_counted(store, tmp_path):
     # Where a bar opens with the session, the one before is over by then.
     other = BarStore(tmp_path / "other")
     assert proven(other, _file(tmp_path, _wall(_mixed(), NEW_YORK)), SPY).crosses == 0
+
+
+def test_a_series_of_hours_is_refused_for_what_it_is(store, tmp_path):
+    path = tmp_path / "values.csv"
+    path.write_text("time,value\n" + "".join(f"{text},1\n" for text in _wall(_every(HOUR_NS), "UTC")))
+    with pytest.raises(UsageError, match="a macro series is daily or monthly, was 1h"):
+        proven(store, path, SLOPE)
+
+
+def test_monthly_values_need_a_schedule_of_months(store, tmp_path):
+    path = tmp_path / "values.csv"
+    path.write_text("date,value\n2024-01-01,1\n2024-02-01,1\n2024-03-01,1\n2024-04-01,1\n")
+    with pytest.raises(UsageError, match="kind next_business_day, by which monthly values would be known before"):
+        proven(store, path, SLOPE)
+    with pytest.raises(UsageError, match=r"release schedule, .*T10Y2Y={kind: month_end_lag, lag_days: 30, "):
+        proven(store, path, SLOPE, publication=None)

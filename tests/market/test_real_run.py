@@ -19,15 +19,15 @@ from tradeterm.views import board, book, data, orders, regime, runs, series, sta
 MARKET = ROOT.parent / "shared" / "market"
 BOOK = ("--profile", "paper", "--experiment", "real-bars", "--json")
 FILES = (
-    ("SPY_1h__yahoo_ext.csv.gz", "SPY", "equity", "1h", "none"),
-    ("QQQ_1h__yahoo_ext.csv.gz", "QQQ", "equity", "1h", "none"),
-    ("SPY_1d__yahoo.csv.gz", "SPY", "equity", "daily", "split"),
-    ("QQQ_1d__yahoo.csv.gz", "QQQ", "equity", "daily", "split"),
-    ("BTCUSDT_1h__binance.csv.gz", "BTC/USDT", "crypto", "1h", "none"),
-    ("BTCUSD_1d__yahoo.csv.gz", "BTC/USDT", "crypto", "daily", "none"),
-    ("VIX_1d__cboe.csv.gz", "VIX", "macro", "daily", "none"),
-    ("macro/T10Y2Y.csv", "T10Y2Y", "macro", "daily", "none"),
-    ("macro/CFNAI.csv", "CFNAI", "macro", "monthly", "none"),
+    ("SPY_1h__yahoo_ext.csv.gz", "SPY"),
+    ("QQQ_1h__yahoo_ext.csv.gz", "QQQ"),
+    ("SPY_1d__yahoo.csv.gz", "SPY", "--adjustment", "split"),
+    ("QQQ_1d__yahoo.csv.gz", "QQQ", "--adjustment", "split"),
+    ("BTCUSDT_1h__binance.csv.gz", "BTC/USDT", "--label", "open"),
+    ("BTCUSD_1d__yahoo.csv.gz", "BTC/USDT"),
+    ("VIX_1d__cboe.csv.gz", "VIX"),
+    ("macro/T10Y2Y.csv", "T10Y2Y"),
+    ("macro/CFNAI.csv", "CFNAI"),
 )
 
 pytestmark = [
@@ -49,9 +49,8 @@ def tradeterm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
         found: dict[str, Any] = json.loads(capsys.readouterr().out)
         return found
 
-    for name, symbol, asset_class, timeframe, adjustment in FILES:
-        words = ["--symbol", symbol, "--asset-class", asset_class, "--timeframe", timeframe, "--adjustment", adjustment]
-        command("data", "import", str(MARKET / name), *words, "--tz", "UTC", "--label", "open")
+    for name, symbol, *said in FILES:
+        command("data", "import", str(MARKET / name), "--symbol", symbol, *said)
     return command
 
 

@@ -67,10 +67,11 @@ def read_as(
     _refuse_doubtful_dates(path, table, stamps)
     if declared.tz is not None:
         known_zone(declared.tz)
-    length = proven_length(path, table, stamps, asset_class) if declared.timeframe is None else None
-    timeframe = declared.timeframe or Timeframe(length.value if length else "")
-    said = (length,) if length else ()
-    if not timeframe.is_intraday_source:
+    timeframe, said = declared.timeframe, tuple[Recognised, ...]()
+    if timeframe is None:
+        length = proven_length(path, table, stamps, asset_class)
+        timeframe, said = Timeframe(length.value), (length,)
+    if not timeframe.is_intraday_source or asset_class is AssetClass.MACRO:
         # A stamp names the day, wherever it stands in it.
         tz, label = declared.tz or "UTC", declared.label or "open"
         return Reading(timeframe=timeframe, tz=tz, label=label, recognised=said)
