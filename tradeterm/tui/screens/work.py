@@ -43,8 +43,8 @@ _IMPORT = (
     Field(name="timeframe", hint="1m 5m 15m 30m 1h daily monthly; empty: as its stamps prove"),
     Field(name="asset-class", hint="equity, crypto or macro; empty: as the universe says"),
     Field(name="calendar", hint="XNYS, 24/7, XTKS and others; empty: as the universe says"),
-    Field(name="tz", hint="time zone of stamps without an offset; empty: as they prove"),
-    Field(name="label", hint="whether stamps are the bars' open or close; empty: as they prove"),
+    Field(name="tz", hint="zone of stamps without an offset; empty: as they prove"),
+    Field(name="label", hint="open or close of a bar; empty: as its stamps prove"),
     Field(name="adjustment", value="none", hint="none, split or all", required=True),
 )
 
