@@ -67,6 +67,20 @@ def test_a_file_goes_in_and_its_bad_row_is_named(tradeterm: Run) -> None:
     assert (row["rows"], row["source"], row["sample"], row["gaps"]) == (3, "import:own.csv", False, 0)
 
 
+def test_a_report_says_what_was_recognised_and_shows_the_first_and_the_last_bar(tradeterm: Run) -> None:
+    Path("own.csv").write_text(hourly())
+    code, out, _ = tradeterm(*OWN, "data", "import", "own.csv", "--symbol", "BTC/USDT", "--label", "open")
+    assert code == 0
+    assert "recognised timeframe: 1h (stamps are 60 min apart at 3 of 3 places)" in out
+    assert "recognised tz: UTC (every stamp says its offset, or counts from 1970)" in out
+    lines = [line.split() for line in out.splitlines()]
+    assert ["first", "2024-03-01T00:00:00Z", "100", "102", "99", "101.5", "10"] in lines
+    assert ["last", "2024-03-01T03:00:00Z", "102", "104", "101", "103", "13"] in lines
+    told = imported(tradeterm)
+    assert {item["what"]: item["value"] for item in told["recognised"]} == {"timeframe": "1h", "tz": "UTC"}
+    assert [bar["ts"] for bar in told["bars"]] == ["2024-03-01T00:00:00Z", "2024-03-01T03:00:00Z"]
+
+
 def test_a_changed_bar_is_recorded_as_a_restatement(tradeterm: Run) -> None:
     Path("own.csv").write_text(hourly())
     assert imported(tradeterm)["restated"] == 0
