@@ -291,7 +291,8 @@ def divide(m, account, k, j, wish, ratio, paid):
     """One split."""
     unit = m["unit"][j]
     before = account.position[j] * ratio
-    after = down(before) if m["rounds"][j] and not math.isnan(m["mark"][k][j]) else before
+    keeps_whole = m["rounds"][j] and not math.isnan(m["mark"][k][j]) and m["gone"][j] != k
+    after = down(before) if keeps_whole else before
     value = unit * (m["mark"][k][j] - paid) / ratio
     side = math.fsum(row[j] for row in account.held if row[j] * before > 0.0)
     for s, row in enumerate(account.held):

@@ -69,8 +69,8 @@ def _split_held(market: Market, state: State, row: int, j: int) -> None:
     exact = state.lots[j] * ratio
     worth = market.unit[j] * price_after(market, row, j)
     kept = exact
-    # A fraction that has no price yet can't be paid; it stays until it is traded.
-    if market.rounds[j] and math.isfinite(worth):
+    # A fraction that has no price yet can't be paid; it stays until it is traded. All of it is paid at a delisting.
+    if market.rounds[j] and math.isfinite(worth) and market.gone[j] != row:
         kept = whole_lots(exact, True)
     held = state.held[:, j]
     for m in range(held.shape[0]):
