@@ -284,16 +284,16 @@ def test_the_order_of_strategies_and_symbols_does_not_matter(seed: int) -> None:
     by_asset = {name: getattr(book.market, name)[j] for name in ("asset_class", "unit", "rounds", "tick", "gone")}
     by_asset |= {name: getattr(book.terms, name)[:, j] for name in ("taker", "maker", "slippage", "limit", "least")}
     by_asset |= {"last_price": book.market.last_price[j], "borrow": book.terms.borrow[:, j]}
+    # Of another layout in memory the kernel would be compiled anew.
     other = book.but(
-        **by_row,
-        **by_asset,
-        weights=book.plan.weights[:, :, s][:, :, :, j],
-        budget=book.plan.budget[:, :, s],
-        multiplier=book.plan.multiplier[:, s][:, :, j],
-        flags=book.plan.flags[:, s][:, :, j],
-        carries=book.plan.carries[:, s],
-        cap=book.plan.cap[:, s],
-        asset_cap=book.terms.asset_cap[:, j],
+        **{name: np.ascontiguousarray(values) for name, values in (by_row | by_asset).items()},
+        weights=np.ascontiguousarray(book.plan.weights[:, :, s][:, :, :, j]),
+        budget=np.ascontiguousarray(book.plan.budget[:, :, s]),
+        multiplier=np.ascontiguousarray(book.plan.multiplier[:, s][:, :, j]),
+        flags=np.ascontiguousarray(book.plan.flags[:, s][:, :, j]),
+        carries=np.ascontiguousarray(book.plan.carries[:, s]),
+        cap=np.ascontiguousarray(book.plan.cap[:, s]),
+        asset_cap=np.ascontiguousarray(book.terms.asset_cap[:, j]),
     )
     _, record = book.run()
     _, again = other.run()

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tradeterm.engine.decide import Decision, dividend_at, give_up, split_at, whole_lots
-from tradeterm.engine.jit import kernel
+from tradeterm.engine.jit import inner, kernel
 from tradeterm.engine.portfolio import settle_dust
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def apply_actions(market: Market, state: State, row: int, decision: Decision) ->
                 decision.wanted[m, j] = 0.0
 
 
-@kernel
+@inner
 def _pay(market: Market, state: State, row: int, j: int) -> None:
     per_lot = market.unit[j] * market.dividend[row, j]
     state.cash[0] += state.lots[j] * per_lot
@@ -52,7 +52,7 @@ def _pay(market: Market, state: State, row: int, j: int) -> None:
         state.strategy_cash[m] += state.held[m, j] * per_lot
 
 
-@kernel
+@inner
 def _pay_out(market: Market, state: State, j: int) -> None:
     per_lot = market.unit[j] * market.last_price[j]
     state.cash[0] += state.lots[j] * per_lot
@@ -63,7 +63,7 @@ def _pay_out(market: Market, state: State, j: int) -> None:
         settle_dust(state, m, j)
 
 
-@kernel
+@inner
 def _split_held(market: Market, state: State, row: int, j: int) -> None:
     ratio = market.split[row, j]
     exact = state.lots[j] * ratio
@@ -85,7 +85,7 @@ def _split_held(market: Market, state: State, row: int, j: int) -> None:
     state.lots[j] = kept
 
 
-@kernel
+@inner
 def _split_orders(market: Market, state: State, row: int, j: int, decision: Decision) -> None:
     exact = decision.target[j] * market.split[row, j]
     target = whole_lots(exact, market.rounds[j])

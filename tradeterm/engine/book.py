@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tradeterm.engine.jit import kernel
+from tradeterm.engine.jit import inner, kernel
 
 if TYPE_CHECKING:
     from typing import Any
@@ -193,7 +193,7 @@ class Record(NamedTuple):
     how: StateArray
 
 
-@kernel
+@inner
 def _at(values: Any, run: int) -> int:
     return run if values.shape[0] > 1 else 0
 
@@ -211,7 +211,7 @@ def plan_of(plan: Plan, run: int) -> Plan:
     )
 
 
-@kernel
+@inner
 def _one(values: Any, run: int) -> Any:
     """Array of the one number of a run."""
     at = _at(values, run)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tradeterm.engine.book import HALTED, NO_TRADE
-from tradeterm.engine.jit import kernel
+from tradeterm.engine.jit import inner, kernel
 from tradeterm.engine.portfolio import contribute, flag_of, net
 from tradeterm.engine.risk import TOLERANCE, asset_limit, ladder_factor, ladder_step, scale_to_caps
 
@@ -88,19 +88,19 @@ def whole_lots(quantity: float, rounds: bool) -> float:
     return math.copysign(math.floor(abs(quantity) + 1e-9), quantity)
 
 
-@kernel
+@inner
 def split_at(market: Market, row: int, j: int) -> float:
     """Units per old one by the splits before the fills of a row."""
     return float(market.split[row, j]) if market.split.shape[0] > 0 else 1.0
 
 
-@kernel
+@inner
 def dividend_at(market: Market, row: int, j: int) -> float:
     """Cash per unit that is paid before the fills of a row."""
     return float(market.dividend[row, j]) if market.dividend.shape[0] > 0 else 0.0
 
 
-@kernel
+@inner
 def value_book(market: Market, state: State, row: int, out: Decision) -> float:
     """Value the book at the closes known now: weights held, what can move, NAV and gross; returns NAV."""
     nav, gross = state.cash[0], 0.0
@@ -122,7 +122,7 @@ def value_book(market: Market, state: State, row: int, out: Decision) -> float:
     return float(nav)
 
 
-@kernel
+@inner
 def _is_gone(market: Market, row: int, j: int) -> bool:
     """Whether an instrument is delisted before the fills of a row, or was before."""
     return bool(0 <= market.gone[j] <= row)
@@ -159,7 +159,7 @@ def decide_row(market: Market, plan: Plan, terms: Terms, state: State, row: int,
     return _size(market, terms, state, row, nav, out)
 
 
-@kernel
+@inner
 def _without_nav(market: Market, plan: Plan, state: State, row: int, out: Decision) -> None:
     """Unknown NAV: reduce-only for all. No size can be told, so a strategy keeps what it holds or leaves it whole."""
     out.totals[2] = math.nan
@@ -188,7 +188,7 @@ def _without_nav(market: Market, plan: Plan, state: State, row: int, out: Decisi
         out.order[j] = target - position
 
 
-@kernel
+@inner
 def _keeps(market: Market, plan: Plan, state: State, row: int, m: int, j: int) -> bool:
     """Whether a strategy still wishes what it holds, on the side it holds it."""
     if state.ladder[0] == HALTED:
@@ -199,7 +199,7 @@ def _keeps(market: Market, plan: Plan, state: State, row: int, m: int, j: int) -
     return bool(wish * state.held[m, j] > 0.0)
 
 
-@kernel
+@inner
 def nav_at_fill(market: Market, state: State, row: int) -> float:
     """Value of the book at the fill prices of a row, where there are any."""
     nav = float(state.cash[0])
@@ -213,7 +213,7 @@ def nav_at_fill(market: Market, state: State, row: int) -> float:
     return nav
 
 
-@kernel
+@inner
 def sizing_price(market: Market, row: int, j: int, at_fill: bool) -> float:
     """Price that quantities are sized at; NaN where none is known."""
     # An instrument without a close yet has no value in the book, whatever it could be bought at.
@@ -225,7 +225,7 @@ def sizing_price(market: Market, row: int, j: int, at_fill: bool) -> float:
     return float(fill if math.isfinite(fill) and math.isfinite(mark) else mark)
 
 
-@kernel
+@inner
 def _size(market: Market, terms: Terms, state: State, row: int, nav: float, out: Decision) -> int:
     """Step 6: lots from weights at the sizing prices, what is too small to trade, and the orders to get there."""
     at_fill = terms.at_fill[0]
@@ -255,7 +255,7 @@ def _size(market: Market, terms: Terms, state: State, row: int, nav: float, out:
     return 0
 
 
-@kernel
+@inner
 def _limit_price(market: Market, terms: Terms, row: int, j: int, order: float) -> float:
     """Price of the limit order, on a tick that is no worse for who sends it; NaN for a market order."""
     away = terms.limit[j]
@@ -267,7 +267,7 @@ def _limit_price(market: Market, terms: Terms, row: int, j: int, order: float) -
     return float(math.ceil(price * (1.0 + away) / tick - _ON_STEP) * tick)
 
 
-@kernel
+@inner
 def give_up(wanted: FloatArray, fraction: float, exact: float) -> None:
     """Take what rounding left of a lot from those on the side of the net wish, pro rata.
 
@@ -283,7 +283,7 @@ def give_up(wanted: FloatArray, fraction: float, exact: float) -> None:
             wanted[m] -= fraction * (wanted[m] / side)
 
 
-@kernel
+@inner
 def _may_wait(market: Market, terms: Terms, state: State, row: int, j: int, order: float, out: Decision) -> bool:
     """Whether the no-trade band may hold a small order back: not a breach's, a halt's, nor a full exit's."""
     held = state.lots[j]
@@ -294,7 +294,7 @@ def _may_wait(market: Market, terms: Terms, state: State, row: int, j: int, orde
     return not _in_breach(market, terms, row, j, out)
 
 
-@kernel
+@inner
 def _in_breach(market: Market, terms: Terms, row: int, j: int, out: Decision) -> bool:
     """Whether what is held now is over a cap that a reduction of ``j`` would help."""
     over = 1.0 + TOLERANCE

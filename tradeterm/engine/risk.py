@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tradeterm.engine.book import DERISKED, HALTED, NORMAL
-from tradeterm.engine.jit import kernel
+from tradeterm.engine.jit import inner, kernel
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
@@ -23,7 +23,7 @@ def asset_limit(terms: Terms, row: int, j: int) -> float:
     return float(min(terms.asset_cap[j], terms.asset_tight[row]))
 
 
-@kernel
+@inner
 def _fit(wanted: float, cap: float, fixed: float) -> float:
     """Factor that brings ``wanted`` into what ``fixed`` leaves of ``cap``."""
     room = max(0.0, cap - fixed)
@@ -73,7 +73,7 @@ def scale_to_caps(
         sum_factor[1] = _fit_net(desired, position, movable, terms.net_cap[row], scale)
 
 
-@kernel
+@inner
 def _class_factors(
     desired: FloatArray,
     position: FloatArray,
@@ -99,7 +99,7 @@ def _class_factors(
             scale[j] *= class_factor[asset_class[j]]
 
 
-@kernel
+@inner
 def _fit_net(desired: FloatArray, position: FloatArray, movable: BoolArray, cap: float, scale: FloatArray) -> float:
     """Bring the sum of all weights into the net cap by what can move on its longer side; returns that factor."""
     total, side = 0.0, 1.0
@@ -121,7 +121,7 @@ def _fit_net(desired: FloatArray, position: FloatArray, movable: BoolArray, cap:
     return factor
 
 
-@kernel
+@inner
 def ladder_step(state: State, terms: Terms, nav: float, time_ns: int) -> float:
     """Step 4a: move the ladder by the drawdown at this NAV; returns the drawdown (>= 0).
 
@@ -147,7 +147,7 @@ def ladder_step(state: State, terms: Terms, nav: float, time_ns: int) -> float:
     return drawdown
 
 
-@kernel
+@inner
 def ladder_factor(state: State, terms: Terms) -> float:
     """Step 4b: what the ladder leaves of the capped book."""
     if state.ladder[0] == HALTED:

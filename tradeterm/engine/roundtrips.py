@@ -16,7 +16,7 @@ import numpy as np
 
 from tradeterm.engine.effects import book_effects, held_moved, no_effects, strategy_effects
 from tradeterm.engine.executed import executed
-from tradeterm.engine.jit import kernel
+from tradeterm.engine.jit import inner, kernel
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
@@ -93,7 +93,7 @@ class Activity:
     cost: FloatArray
 
 
-@kernel
+@inner
 def _emit(
     column: int, exit_at: int, worth: float, unit: float, trip: FloatArray, begun: IntArray, whole: IntArray,
     money: FloatArray,
@@ -114,7 +114,7 @@ def _emit(
     begun[:] = 0
 
 
-@kernel
+@inner
 def _add(trip: FloatArray, begun: IntArray, move: float, price: float, cost: float, at: int) -> None:
     """Open a trip or add to it.
 
@@ -131,7 +131,7 @@ def _add(trip: FloatArray, begun: IntArray, move: float, price: float, cost: flo
     trip[6] += cost
 
 
-@kernel
+@inner
 def _take(trip: FloatArray, quantity: float, price: float, cost: float) -> None:
     """Reduce a trip's position by ``quantity``."""
     trip[4] += quantity
@@ -139,7 +139,7 @@ def _take(trip: FloatArray, quantity: float, price: float, cost: float) -> None:
     trip[6] += cost
 
 
-@kernel
+@inner
 def _trade(
     trip: FloatArray,
     begun: IntArray,

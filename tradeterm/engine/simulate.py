@@ -17,7 +17,7 @@ from tradeterm.core.time import DAY_NS
 from tradeterm.engine.book import HALTED, NO_FILL, NORMAL, plan_of, record_of, state_of, terms_of
 from tradeterm.engine.decide import decide_row, nav_at_fill, new_decision, sizing_price
 from tradeterm.engine.fills import fill_row, new_bench
-from tradeterm.engine.jit import kernel
+from tradeterm.engine.jit import inner, kernel
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tradeterm.engine.decide import Decision
     from tradeterm.engine.fills import Bench
 
-__all__ = ["accrue", "advance", "advance_run", "changed_rows"]
+__all__ = ["accrue", "advance", "advance_runs", "changed_rows"]
 
 _YEAR_NS = 365.0 * DAY_NS
 # Nearer than this to a limit, as a share of it, a row is decided in full.
@@ -53,7 +53,7 @@ def accrue(market: Market, terms: Terms, state: State, row: int) -> None:
             _borrow(market, terms, state, row, j, years)
 
 
-@kernel
+@inner
 def _borrow(market: Market, terms: Terms, state: State, row: int, j: int, years: float) -> None:
     worth = market.unit[j] * market.mark[row, j]
     if not math.isfinite(worth):
@@ -69,14 +69,14 @@ def _borrow(market: Market, terms: Terms, state: State, row: int, j: int, years:
 
 
 @kernel
-def changed_rows(market: Market, plan: Plan, terms: Terms, out: BoolArray) -> None:
-    """Say of each row of one run whether anything but the weights differs from the row before; out : (T,)."""
+def changed_rows(market: Market, plan: Plan, terms: Terms, start: int, stop: int, out: BoolArray) -> None:
+    """Say of rows [start, stop) of one run whether anything but the weights differs from the row before; out : (T,)."""
     acted = market.split.shape[0] > 0
-    for row in range(out.shape[0]):
+    for row in range(start, stop):
         out[row] = row == 0 or _differs(market, plan, terms, row, acted)
 
 
-@kernel
+@inner
 def _other_terms(plan: Plan, terms: Terms, row: int) -> bool:
     if terms.asset_tight[row] != terms.asset_tight[row - 1] or terms.gross_cap[row] != terms.gross_cap[row - 1]:
         return True
@@ -91,7 +91,7 @@ def _other_terms(plan: Plan, terms: Terms, row: int) -> bool:
     return moved
 
 
-@kernel
+@inner
 def _differs(market: Market, plan: Plan, terms: Terms, row: int, acted: bool) -> bool:
     if _other_terms(plan, terms, row):
         return True
@@ -107,7 +107,7 @@ def _differs(market: Market, plan: Plan, terms: Terms, row: int, acted: bool) ->
     return False
 
 
-@kernel
+@inner
 def _same_weights(plan: Plan, row: int) -> bool:
     for m in range(plan.weights.shape[1]):
         for j in range(plan.weights.shape[2]):
@@ -116,7 +116,7 @@ def _same_weights(plan: Plan, row: int) -> bool:
     return True
 
 
-@kernel
+@inner
 def _stays(market: Market, terms: Terms, state: State, row: int, decision: Decision) -> bool:
     """Whether the decision of the row before stands. In money, without a division; near a limit the whole row says."""
     nav = state.cash[0]
@@ -135,7 +135,7 @@ def _stays(market: Market, terms: Terms, state: State, row: int, decision: Decis
     return _within_caps(market, terms, state, row, nav) and _within_band(market, terms, state, row, nav, decision)
 
 
-@kernel
+@inner
 def _within_caps(market: Market, terms: Terms, state: State, row: int, nav: float) -> bool:
     """Whether what is held is clear of every cap: a breach is reduced, however small."""
     most = nav * (1.0 - _NEAR)
@@ -161,7 +161,7 @@ def _within_caps(market: Market, terms: Terms, state: State, row: int, nav: floa
     return True
 
 
-@kernel
+@inner
 def _within_band(market: Market, terms: Terms, state: State, row: int, nav: float, decision: Decision) -> bool:
     """Whether every holding is so near to its wish that no order and no crossing comes of it."""
     at_fill = terms.at_fill[0]
@@ -188,7 +188,7 @@ def _within_band(market: Market, terms: Terms, state: State, row: int, nav: floa
     return True
 
 
-@kernel
+@inner
 def _would_cross(state: State, j: int, base: float, lot: float, rounds: bool, decision: Decision) -> bool:
     """Whether strategies would cross what drift has moved apart."""
     # Rounding to lots moves what is wanted by less than a lot.
@@ -204,22 +204,7 @@ def _would_cross(state: State, j: int, base: float, lot: float, rounds: bool, de
     return buys and sells
 
 
-@kernel
-def _again(market: Market, state: State, row: int, decision: Decision, keeps: bool) -> None:
-    """Let the decision of the row before be this row's too."""
-    nav = decision.totals[0]
-    state.peak[0] = max(state.peak[0], nav)
-    if not keeps:
-        return
-    gross = 0.0
-    for j in range(decision.order.shape[0]):
-        if state.lots[j] != 0.0:
-            gross += abs(state.lots[j] * (market.unit[j] * market.mark[row, j]))
-    decision.totals[1] = gross / nav
-    decision.totals[2] = 1.0 - nav / state.peak[0]
-
-
-@kernel
+@inner
 def _note(market: Market, state: State, record: Record, row: int, decision: Decision) -> None:
     """Record what the decision found and decided."""
     record.nav[row] = decision.totals[0]
@@ -246,7 +231,7 @@ def _note(market: Market, state: State, record: Record, row: int, decision: Deci
         record.pnl[row, m] = pnl
 
 
-@kernel
+@inner
 def _note_fills(record: Record, row: int, bench: Bench, moved: bool) -> None:
     """Record prices and kinds of fills, where orders may be limits."""
     if record.price.shape[0] == 0:
@@ -257,52 +242,28 @@ def _note_fills(record: Record, row: int, bench: Bench, moved: bool) -> None:
         record.how[row, j] = bench.how[j] if filled else NO_FILL
 
 
-@kernel
-def advance_run(
-    market: Market,
-    plan: Plan,
-    terms: Terms,
-    state: State,
-    record: Record,
-    start: int,
-    stop: int,
-    changed: BoolArray,
-    decision: Decision,
-    bench: Bench,
-    filled: FloatArray,
-) -> int:
-    """Decide and fill rows [start, stop) of one run, without the run axis; returns 0 or the error code of a row.
-
-    changed : (T,) as :func:`changed_rows` writes it; ``filled`` (N,) is room where no fills are recorded
-    """
-    keeps = record.filled.shape[0] > 0
-    costs = terms.interest[0] != 0.0 or terms.interest[1] != 0.0 or terms.borrow.any()
-    free = not plan.flags.any()
-    steady = False
-    for row in range(start, stop):
-        if costs:
-            accrue(market, terms, state, row)
-        into: FloatArray = record.filled[row] if keeps else filled
-        if steady and not changed[row] and _same_weights(plan, row) and _stays(market, terms, state, row, decision):
-            _again(market, state, row, decision, keeps)
-            _note(market, state, record, row, decision)
-            if keeps:
-                into[:] = 0.0
-                _note_fills(record, row, bench, False)
-            continue
-        error = decide_row(market, plan, terms, state, row, decision)
-        if error != 0:
-            return error
-        _note(market, state, record, row, decision)
-        moved = fill_row(market, terms, state, row, decision, bench, into)
-        _note_fills(record, row, bench, moved)
-        steady = free and not moved and _is_steady(state, decision)
-    if stop > start:
-        state.accrued_at[0] = market.times[stop - 1]
-    return 0
+@inner
+def _again(market: Market, state: State, record: Record, row: int, decision: Decision) -> None:
+    """Let the decision of the row before be this row's too, and record it."""
+    nav = decision.totals[0]
+    state.peak[0] = max(state.peak[0], nav)
+    if record.filled.shape[0] == 0:
+        record.nav[row] = nav
+        return
+    gross = 0.0
+    for j in range(decision.order.shape[0]):
+        if state.lots[j] != 0.0:
+            gross += abs(state.lots[j] * (market.unit[j] * market.mark[row, j]))
+    decision.totals[1] = gross / nav
+    decision.totals[2] = 1.0 - nav / state.peak[0]
+    _note(market, state, record, row, decision)
+    record.filled[row, :] = 0.0
+    if record.price.shape[0] > 0:
+        record.price[row, :] = math.nan
+        record.how[row, :] = NO_FILL
 
 
-@kernel
+@inner
 def _is_steady(state: State, decision: Decision) -> bool:
     """Whether nothing is on its way, and nothing is held that can't be traded: its drift takes room from others."""
     if state.ladder[0] == HALTED or not decision.totals[0] > 0.0:
@@ -313,7 +274,7 @@ def _is_steady(state: State, decision: Decision) -> bool:
     return True
 
 
-@kernel
+@inner
 def _shares_rows(plan: Plan, terms: Terms) -> bool:
     """Whether all runs have the same budgets and caps."""
     caps = max(terms.asset_tight.shape[0], terms.class_cap.shape[0], terms.gross_cap.shape[0], terms.net_cap.shape[0])
@@ -321,7 +282,7 @@ def _shares_rows(plan: Plan, terms: Terms) -> bool:
 
 
 @kernel
-def _advance(
+def advance_runs(
     market: Market,
     plan: Plan,
     terms: Terms,
@@ -334,25 +295,37 @@ def _advance(
     bench: Bench,
     filled: FloatArray,
 ) -> int:
+    """Decide and fill rows [start, stop) of every run; returns 0 or the error code of the row that failed.
+
+    changed : (T,) room; decision, bench : room; filled : (N,) room where no fills are recorded
+    """
     for run in range(state.cash.shape[0]):
-        mine, bounds = plan_of(plan, run), terms_of(terms, run)
-        if run == 0 or not _shares_rows(plan, terms):
-            changed_rows(market, mine, bounds, changed)
-        error = advance_run(
-            market,
-            mine,
-            bounds,
+        mine, bounds, book, into = (
+            plan_of(plan, run),
+            terms_of(terms, run),
             state_of(state, run),
             record_of(record, run),
-            start,
-            stop,
-            changed,
-            decision,
-            bench,
-            filled,
         )
-        if error != 0:
-            return error
+        if run == 0 or not _shares_rows(plan, terms):
+            changed_rows(market, mine, bounds, start, stop, changed)
+        costs = bounds.interest[0] != 0.0 or bounds.interest[1] != 0.0 or bounds.borrow.any()
+        free, steady = not mine.flags.any(), False
+        for row in range(start, stop):
+            if costs:
+                accrue(market, bounds, book, row)
+            if steady and not changed[row] and _same_weights(mine, row) and _stays(market, bounds, book, row, decision):
+                _again(market, book, into, row, decision)
+                continue
+            error = decide_row(market, mine, bounds, book, row, decision)
+            if error != 0:
+                return error
+            _note(market, book, into, row, decision)
+            fills = into.filled[row] if into.filled.shape[0] > 0 else filled
+            moved = fill_row(market, bounds, book, row, decision, bench, fills)
+            _note_fills(into, row, bench, moved)
+            steady = free and not moved and _is_steady(book, decision)
+        if stop > start:
+            book.accrued_at[0] = market.times[stop - 1]
     return 0
 
 
@@ -366,7 +339,7 @@ def advance(market: Market, plan: Plan, terms: Terms, state: State, record: Reco
     """
     _, strategies, instruments = state.held.shape
     classes = terms.class_cap.shape[2]
-    error = _advance(
+    error = advance_runs(
         market,
         plan,
         terms,
