@@ -17,7 +17,7 @@ from tradeterm.config.log import stream
 from tradeterm.core.errors import FactConflict, LedgerBroken
 from tradeterm.core.ids import canonical_json, short_id
 from tradeterm.core.time import DAY_NS, from_ns, iso, iso_date
-from tradeterm.research.backtest import failure_line, keep, prepare, silent
+from tradeterm.research.backtest import keep, prepare, silent
 from tradeterm.research.desk import actions_of, open_desk
 from tradeterm.research.freshness import STALE_NS, stale
 from tradeterm.research.page import render_page
@@ -340,14 +340,14 @@ class _Night:
         )
         outputs = {
             "run_id": result.run_id,
-            "certificate": result.certificate.ok,
+            "certificate": result.proof.ok,
             "metrics": result.fact["metrics"],
             "ladder": result.fact["ladder"],
         }
         self._log_book(result.run_id)
-        if not result.certificate.ok:
-            self.incident(failure_line(result.run_id, result.certificate), "no metrics are shown for this run")
-        return _Ended("done" if result.certificate.ok else "partial", outputs)
+        if not result.proof.ok:
+            self.incident(result.proof.failure(result.run_id), "no metrics are shown for this run")
+        return _Ended("done" if result.proof.ok else "partial", outputs)
 
     def _log_book(self, run_id: str) -> None:
         """Log what the simulated book traded since the day before, and what it would order at the next open."""

@@ -347,7 +347,7 @@ def test_what_belongs_together_is_still_refused_with_a_cache(whole: BarStore, tm
     store = BarStore(tmp_path / "data")
     bars, meta = store.read_whole(key_of(BTC, Timeframe.H4))
     known = bars.known_at.copy()
-    known[1] = known[0]
+    known[0] = known[1]
     cells = {name: getattr(bars, name) for name in Bars.__slots__}
     store.write(key_of(BTC, Timeframe.H4), Bars(**(cells | {"known_at": known})), meta)
     with pytest.raises(DataError, match="are known in one H4 decision"):

@@ -201,7 +201,7 @@ def test_vintages_of_a_series_are_no_repeats_unless_both_were_known_at_once(stor
 def test_a_time_that_no_bar_of_its_timeframe_can_have_is_an_error(store, instrument, timeframe, opens, off):
     ts = np.array([from_iso(opens)])
     cells = dict.fromkeys(("open", "high", "low", "close", "volume"), np.array([5.0]))
-    found = _found(store, instrument, Bars(ts=ts, known_at=ts + HOUR_NS, **cells), timeframe=timeframe)
+    found = _found(store, instrument, Bars(ts=ts, known_at=ts + DAY_NS, **cells), timeframe=timeframe)
     assert [(item.rule, item.severity, item.ts_ns) for item in found] == [("off-grid", "error", int(ts[0]))] * off
 
 
@@ -218,7 +218,7 @@ def test_a_time_that_no_bar_of_its_timeframe_can_have_is_an_error(store, instrum
 def test_bars_are_held_to_the_session_of_their_day(store, opens, rule):
     ts = np.array([from_iso(opens)])
     cells = dict.fromkeys(("open", "high", "low", "close", "volume"), np.array([5.0]))
-    found = _found(store, SPY, Bars(ts=ts, known_at=ts + HOUR_NS // 2, **cells))
+    found = _found(store, SPY, Bars(ts=ts, known_at=ts + HOUR_NS, **cells))
     assert [(item.rule, item.severity) for item in found] == ([(rule, "error")] if rule else [])
 
 

@@ -89,6 +89,38 @@ class RunningSum(Made):
         return np.where(total % 2.0 > 1.0, 0.5, 0.0)
 
 
+class RegimeOfTheRunningBar(Made):
+    """Uses the regime at the close of the very bar that its order is filled in."""
+
+    def weights(self, panel: Panel, regime: RegimeFrame) -> np.ndarray:
+        later = regime.state[np.minimum(np.arange(len(panel)) + 1, len(panel) - 1)]
+        return np.repeat(np.where((later != regime.state).any(axis=1), 0.5, 0.0)[:, None], 2, axis=1)
+
+
+class PeekInTheLastBar(Made):
+    """Looks ahead in a single row, the last that has one after it."""
+
+    def weights(self, panel: Panel, regime: RegimeFrame) -> np.ndarray:
+        out = np.full(panel.close.shape, 0.25)
+        if len(panel) > 1:
+            out[-2] = np.where(np.nan_to_num(panel.close[-1]) > 0.0, 0.5, 0.0)
+        return out
+
+
+class FittedOnEverything(Made):
+    """Fits its line once, on the first panel that it sees, and remembers it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line: np.ndarray | None = None
+
+    def weights(self, panel: Panel, regime: RegimeFrame) -> np.ndarray:
+        close = carried(panel, panel.close)
+        if self.line is None:
+            self.line = np.nanmedian(close, axis=0)
+        return np.where(close > self.line, 0.5, 0.0)
+
+
 class PeekOnlyWhenFlat(Strategy):
     """Looks ahead by keeping the whole panel it once saw, and only while it holds nothing."""
 
@@ -102,7 +134,7 @@ class PeekOnlyWhenFlat(Strategy):
 
     def features(self, panel: Panel) -> dict[str, np.ndarray]:
         close = carried(panel, panel.close)
-        return {"now": close, "later": np.vstack([close[3:], np.repeat(close[-1:], 3, axis=0)])}
+        return {"now": close, "later": close[np.minimum(np.arange(len(close)) + 3, len(close) - 1)]}
 
     def generate_target_weights(self, ctx: Context) -> TargetWeights:
         now, later = ctx.features["now"][-1], ctx.features["later"][-1]
@@ -148,7 +180,8 @@ def run_of(market: MadeMarket, strategy: Strategy, *, start_ns: int = START) -> 
 
 
 def certificate_of(market: MadeMarket, strategy: Strategy, sampling: Sampling = EVERY) -> Certificate:
-    return certify(run_of(market, strategy), market.inputs, sampling=sampling, seed=11)
+    run = run_of(market, strategy)
+    return certify(run, market.inputs, sampling=sampling, seed=11, afresh={strategy.name: type(strategy)()})
 
 
 @pytest.mark.parametrize(
@@ -160,7 +193,10 @@ def certificate_of(market: MadeMarket, strategy: Strategy, sampling: Sampling = 
         DailyBeforeItsClose,
         LongerThanDeclared,
         RunningSum,
+        RegimeOfTheRunningBar,
+        PeekInTheLastBar,
         PeekOnlyWhenFlat,
+        FittedOnEverything,
     ],
 )
 def test_a_planted_leak_is_caught(market: MadeMarket, leak: type[Strategy]) -> None:
@@ -169,9 +205,26 @@ def test_a_planted_leak_is_caught(market: MadeMarket, leak: type[Strategy]) -> N
     assert leak.name in str(certificate.differences[0])
 
 
-@pytest.mark.parametrize("leak", [OneBarPeek, CentredWindow, WholeSample, DailyBeforeItsClose, PeekOnlyWhenFlat])
+@pytest.mark.parametrize(
+    "leak", [OneBarPeek, CentredWindow, WholeSample, DailyBeforeItsClose, PeekInTheLastBar, PeekOnlyWhenFlat]
+)
 def test_the_sample_of_a_run_catches_it_too(market: MadeMarket, leak: type[Strategy]) -> None:
     assert not certificate_of(market, leak(), Sampling()).ok
+
+
+def test_what_a_strategy_remembers_of_the_run_is_not_what_decides_again(market: MadeMarket) -> None:
+    run = run_of(market, FittedOnEverything())
+    remembered = certify(run, market.inputs, sampling=EVERY, seed=11)
+    afresh = certify(run, market.inputs, sampling=EVERY, seed=11, afresh={Made.name: FittedOnEverything()})
+    assert remembered.ok
+    assert not afresh.ok
+
+
+def test_garbage_after_a_window_shows_who_reads_it(market: MadeMarket) -> None:
+    found = certificate_of(market, OneBarPeek(), Sampling(newest=1, changed=0, drawn=0)).differences
+    assert found
+    assert all(item.garbage for item in found)
+    assert "with garbage after its look-back" in str(found[0])
 
 
 @pytest.mark.parametrize("honest", [Honest, Patient])

@@ -78,15 +78,12 @@ def test_rows_hold_their_rows_and_the_days_known_by_the_last(panel: Panel, start
 
 
 @settings(max_examples=50)
-@given(panel=panels, time_ns=st.integers(H4, 130 * H4), rows=st.integers(1, 130), days=st.integers(0, 30))
-def test_a_window_holds_its_last_rows_and_days(panel: Panel, time_ns: int, rows: int, days: int) -> None:
-    part = panel.window(time_ns, rows, days)
-    whole = panel.upto(time_ns)
-    nothing_later_than(part, time_ns)
+@given(panel=panels, first=st.integers(0, 20))
+def test_from_day_drops_the_days_before_and_keeps_what_they_meant(panel: Panel, first: int) -> None:
+    part = panel.from_day(first)
     daily_rows_are_true(part, panel)
-    assert len(part) == min(rows, len(whole))
-    assert len(part.days) == min(days, len(whole.days))
-    np.testing.assert_array_equal(part.close[-1], whole.close[-1])
+    np.testing.assert_array_equal(part.close, panel.close)
+    np.testing.assert_array_equal(part.days.close, panel.days.close[first:])
 
 
 @settings(max_examples=30)

@@ -136,4 +136,4 @@ def test_a_kept_run_says_which_actions_it_read(bench: Bench) -> None:
     manifest = (result.path / "manifest.json").read_text()
     assert '"actions"' in manifest
     assert iso(EX) in manifest
-    assert result.certificate.ok
+    assert result.proof.ok

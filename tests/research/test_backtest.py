@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 from desks import SHORT, STOCKED, Bench
 
-from tradeterm.core.errors import CertificateFailed, MissingBars, RunMismatch, StaleData, UsageError
+from tradeterm.core.errors import BadWeights, CertificateFailed, MissingBars, RunMismatch, StaleData, UsageError
 from tradeterm.core.time import DAY_NS, from_iso
-from tradeterm.research.backtest import RunResult, prepare, run_backtest
+from tradeterm.research import backtest
+from tradeterm.research.backtest import Prepared, RunResult, prepare, run_backtest
 from tradeterm.research.certificate import check_strategy
 from tradeterm.store.runs import RunStore
 
@@ -176,8 +177,100 @@ def test_nothing_stored_names_the_symbol_and_the_remedy(bench: Bench) -> None:
 def test_a_strategy_is_checked_alone_at_every_decision(bench: Bench) -> None:
     short = bench.with_sets("system.start=2024-04-01")
     found = check_strategy(short.settings, "IndexMeanReversionModel_v1", end_ns=END, every=True)
-    assert found.certificate.ok
-    assert found.certificate.checked == (END - from_iso("2024-04-01")) // (4 * 3600 * 10**9) + 1
+    assert found.proof.ok
+    assert found.proof.certificate.checked == (END - from_iso("2024-04-01")) // (4 * 3600 * 10**9) + 1
+
+
+BROKEN = """
+from tradeterm.strategy_api import Lookback, VectorStrategy
+
+class Broken(VectorStrategy):
+    name = "Broken_v1"
+    version = "1.0.0"
+    universe = ("SPY",)
+    lookback = Lookback(bars=1)
+
+    def weights(self, panel, regime):
+        return panel.close * 0.0 + 2.0
+"""
+
+REMEMBERS = """
+import numpy as np
+from tradeterm.strategy_api import Lookback, VectorStrategy, carried
+
+LEVEL = {}
+
+class Remembers(VectorStrategy):
+    name = "Remembers_v1"
+    version = "1.0.0"
+    universe = ("SPY",)
+    lookback = Lookback(bars=2)
+
+    def weights(self, panel, regime):
+        close = carried(panel, panel.close)
+        level = LEVEL.setdefault("fitted", float(np.nanmedian(close)))
+        return np.where(close > level, 1.0, 0.0)
+"""
+
+
+def test_a_trial_that_failed_is_counted_too_and_once(bench: Bench) -> None:
+    (bench.workspace.strategies / "broken.py").write_text(BROKEN)
+    broken = bench.with_sets("models.strategies=[{name: Broken_v1, budget: 1.0}]")
+    for _ in range(2):
+        with pytest.raises(BadWeights, match="Broken_v1"):
+            run(broken)
+    with broken.ledger() as ledger:
+        (trial,) = ledger.facts("trial")
+        assert ledger.facts("run") == []
+    assert [item["name"] for item in trial.payload["strategies"]] == ["Broken_v1"]
+
+
+def test_a_level_fitted_on_the_whole_run_and_kept_in_its_module_is_caught(bench: Bench) -> None:
+    (bench.workspace.strategies / "remembers.py").write_text(REMEMBERS)
+    with pytest.raises(CertificateFailed, match="Remembers_v1 at"):
+        run(bench.with_sets("models.strategies=[{name: Remembers_v1, budget: 1.0}]"))
+
+
+def test_a_run_is_kept_with_its_certificate_audit_and_stress(bench: Bench) -> None:
+    result = run(bench)
+    store = RunStore(bench.workspace.results)
+    certificate = store.document(result.run_id, "certificate")
+    fills = store.table(result.run_id, "trades").num_rows
+    assert certificate["ok"] is True
+    assert [line.partition(":")[0] for line in certificate["tests"]] == ["known", "cut", "poison"]
+    assert certificate["audit"]["fills"] == fills > 0
+    assert certificate["audit"]["residual"] <= 1e-9
+    assert certificate["audit"]["violations"] == []
+    metrics = store.document(result.run_id, "metrics")
+    strip = {row["scenario"]: row for row in metrics["stress"]}
+    assert list(strip)[:5] == ["as run", "costs x 2", "costs x 3", "one bar later", "best 5 days dropped"]
+    assert strip["as run"]["total_return"] == metrics["portfolio"]["total_return"]
+    falling = [strip[name]["total_return"] for name in ("as run", "costs x 2", "costs x 3")]
+    assert falling == sorted(falling, reverse=True)
+    assert strip["best 5 days dropped"]["total_return"] < strip["as run"]["total_return"]
+
+
+def test_a_run_whose_fills_are_not_in_their_bars_gets_no_metrics(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = backtest.play
+
+    def tampered(*args: object, **kwargs: object) -> Prepared:
+        prepared = real(*args, **kwargs)
+        row, column = np.argwhere(prepared.run.record.filled[0] != 0.0)[0]
+        prepared.run.record.filled[0, row, column] *= 2.0
+        return prepared
+
+    monkeypatch.setattr(backtest, "play", tampered)
+    with pytest.raises(CertificateFailed, match="audit: ") as caught:
+        run(bench)
+    assert "its numbers can't be trusted" in str(caught.value)
+    store = RunStore(bench.workspace.results)
+    (run_id,) = store.ids()
+    assert store.document(run_id, "metrics") == {"withheld": "no certificate, no metrics"}
+    assert {item["rule"] for item in store.document(run_id, "certificate")["audit"]["violations"]} >= {"cash"}
+    with bench.ledger() as ledger:
+        fact = ledger.get("run", run_id)
+    assert fact is not None
+    assert fact.payload["certificate"]["ok"] is False
 
 
 def test_only_backtests_are_trials_and_a_rerun_is_no_new_one(bench: Bench) -> None:

@@ -47,7 +47,7 @@ def test_carried_bars_are_logged_counted_in_the_manifest_and_certified(bench: Be
     holed(bench, _FIRST, _LAST)
     with bench.ledger() as ledger:
         result = run_backtest(bench.settings, ledger, name="holed", start_ns=None, end_ns=STOCKED)
-    assert result.certificate.ok
+    assert result.proof.ok
     # A winter session is known in three H4 bars: the hours that close by 16:00, 20:00 and 24:00 UTC.
     assert "SPY: 3 missing bars carried forward" in told
     manifest = json.loads((result.path / "manifest.json").read_text())

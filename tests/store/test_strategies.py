@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tradeterm.core.errors import StrategyBroken, StrategyNotFound
-from tradeterm.store.strategies import discover, load
+from tradeterm.store.strategies import anew, discover, load
 
 _HEAD = "from tradeterm.strategy_api import Lookback, Strategy\n"
 
@@ -153,3 +153,26 @@ def test_a_loaded_strategy_can_have_dataclasses_and_be_pickled(tmp_path: Path) -
     cls = load("A_v1", tmp_path).cls
     assert cls is not None
     assert type(pickle.loads(pickle.dumps(cls()))) is cls
+
+
+def test_a_file_run_anew_shares_nothing_with_the_first_one(tmp_path: Path) -> None:
+    _file(tmp_path, "one.py", _HEAD + "SEEN = []\n" + _cls("Real_v1", more="    def seen(self): return SEEN\n"))
+    found = load("Real_v1", tmp_path)
+    first, again = found.cls, anew(found)
+    assert first is not None
+    assert again is not first
+    assert again.name == "Real_v1"
+    first().seen().append(1)
+    assert again().seen() == []
+    assert load("Real_v1", tmp_path).cls is first
+
+
+def test_a_file_that_changed_is_not_run_anew(tmp_path: Path) -> None:
+    path = _file(tmp_path, "one.py", _HEAD + _cls("Real_v1"))
+    found = load("Real_v1", tmp_path)
+    path.write_text(path.read_text() + "\n")
+    with pytest.raises(StrategyBroken, match="changed while it was in use; run again"):
+        anew(found)
+    path.unlink()
+    with pytest.raises(StrategyBroken, match="can't be read again"):
+        anew(found)

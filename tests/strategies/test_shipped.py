@@ -158,7 +158,7 @@ def test_a_decision_needs_its_declared_look_back_alone(row: int) -> None:
         now = int(part.times[row])
         days = part.upto(now).days
         own = min(np.flatnonzero(days.bar_no[:, j] >= 0)[-need.daily] for j in range(len(member.symbols)))
-        window = part.window(now, 1, len(days) - int(own))
+        window = part.rows(row, row + 1).from_day(int(own))
         again = vector_weights(member, window, frame.rows(row, row + 1))
         np.testing.assert_array_equal(again[-1], expected)
 

@@ -25,6 +25,7 @@ from tradeterm.core.ids import content_hash
 from tradeterm.core.market import BarKey, FillBars, Timeframe
 from tradeterm.core.time import DAY_NS, H4_NS, iso
 from tradeterm.data.calendar import is_tradable
+from tradeterm.data.knowing import refuse_known_too_early
 from tradeterm.data.missing import carried_times, expected_closes, source_step
 from tradeterm.data.provenance import refuse_other_hours
 from tradeterm.data.scale import action_columns, refuse_uncovered
@@ -111,7 +112,7 @@ def frame_of(store: BarStore, asked: Asked, *, until_ns: int, cache_bytes: int) 
         When nothing is stored for an instrument.
     DataError
         When two bars of one instrument became known between two decisions, its H4 and daily bars can't be adjusted
-        alike, or stored bars keep other hours than the instrument.
+        alike, stored bars keep other hours than the instrument, or are said to be known before they ended.
     BadMarket
         When an action can't be: a dividend as high as the price, an ex-date after its interval's fill bar.
     """
@@ -333,6 +334,7 @@ class _Builder:
         key = BarKey(item.asset_class, item.symbol, Timeframe.DAILY)
         bars, meta = self._store.read_whole(key)
         refuse_other_hours(self._store, key, meta, item.calendar)
+        refuse_known_too_early(key, bars, meta)
         actions = self._asked.actions.get(item.symbol)
         if actions is None or not len(actions):
             return _Daily(bars, meta, None)
@@ -392,6 +394,7 @@ class _Builder:
         key = BarKey(item.asset_class, item.symbol, Timeframe.H4)
         bars, meta = self._store.read_whole(key)
         refuse_other_hours(self._store, key, meta, item.calendar)
+        refuse_known_too_early(key, bars, meta)
         if daily.factors is not None:
             if meta.adjustment != daily.meta.adjustment:
                 raise DataError(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from tradeterm.core.time import iso
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tradeterm.core.market import BarKey
+    from tradeterm.data.publication import PublicationRule
 
 __all__ = ["SEVERITIES", "Finding", "Severity", "ValidationRules", "finding"]
 
@@ -50,6 +53,7 @@ class ValidationRules:
     price_tolerance : how far a sourced daily bar may be from the finer bars of its day, or one source from another;
         the official close is an auction's price, the last bar's close the last trade
     volume_tolerance : the same for volume, of one source; daily volume also counts auctions and late reports
+    publication : release schedule per macro series
     """
 
     gap_bars: int = 5
@@ -59,6 +63,7 @@ class ValidationRules:
     split_tolerance: float = 0.05
     price_tolerance: float = 0.01
     volume_tolerance: float = 0.5
+    publication: Mapping[str, PublicationRule] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

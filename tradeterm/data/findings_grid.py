@@ -18,6 +18,7 @@ from tradeterm.data.calendar import (
     stretches,
 )
 from tradeterm.data.findings import finding
+from tradeterm.data.knowing import earliest_known, known_too_early
 from tradeterm.data.publication import business_days
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, IntArray
     from tradeterm.data.calendar import Sessions
     from tradeterm.data.findings import Finding
+    from tradeterm.data.publication import PublicationRule
     from tradeterm.store.bar_table import BarMeta
 
-__all__ = ["Hole", "gaps", "grid", "holes", "order", "stale"]
+__all__ = ["Hole", "early", "gaps", "grid", "holes", "order", "stale"]
 
 _MONTH_AND_SLACK_NS = 34 * DAY_NS
 _CLOCK = "on the grid of the UTC clock"
@@ -58,10 +60,15 @@ def order(key: BarKey, bars: Bars) -> Iterator[Finding]:
         same &= np.diff(known_at) == 0
     for row in np.flatnonzero(same).tolist():
         yield finding(key, "duplicate-stamp", ts[row + 1], "another row of the file has the same time; import it again")
-    for row in np.flatnonzero(bars.known_at <= bars.ts).tolist():
-        yield finding(
-            key, "known-too-early", bars.ts[row], f"known at {iso(int(bars.known_at[row]))}, before it closed"
-        )
+
+
+def early(key: BarKey, bars: Bars, meta: BarMeta, rule: PublicationRule | None) -> Iterator[Finding]:
+    """Find bars that are said to have been known before they can have been."""
+    rows = np.flatnonzero(known_too_early(key, bars, meta, rule))
+    first = earliest_known(key, bars.ts, meta, rule) if len(rows) else bars.ts
+    for row in rows.tolist():
+        detail = f"known at {iso(int(bars.known_at[row]))}, and it can't have been before {iso(int(first[row]))}"
+        yield finding(key, "known-too-early", bars.ts[row], detail)
 
 
 def grid(key: BarKey, bars: Bars, meta: BarMeta) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from tradeterm.core.market import BarKey, Bars, Timeframe
 from tradeterm.core.time import DAY_NS, H4_NS, grid_floor, iso
 from tradeterm.data.aligning import PRICES, Asked, frame_of
 from tradeterm.data.calendar import sessions
+from tradeterm.data.knowing import refuse_known_too_early
 from tradeterm.data.roles import regime_inputs
 from tradeterm.engine.adjust import bar_factors, factor_known
 from tradeterm.engine.panel import FillFrame, Panel
@@ -110,8 +111,8 @@ def build_market(bars: BarStore, request: MarketRequest, *, cache_bytes: int = 0
     MissingBars
         When nothing is stored for an instrument.
     DataError
-        When two daily bars of one instrument became known between two decisions, or its H4 and daily bars can't be
-        adjusted alike.
+        When two daily bars of one instrument became known between two decisions, its H4 and daily bars can't be
+        adjusted alike, or bars are said to be known before they ended or were published.
     BadMarket
         When an action can't be: a dividend as high as the price, an ex-date after its interval's fill bar.
     """
@@ -130,7 +131,7 @@ def build_market(bars: BarStore, request: MarketRequest, *, cache_bytes: int = 0
     stop = stop if stop > frame.first else frame.first
     panel = _panel(frame, request, stop, asof)
     fills = _fills(frame, stop)
-    reader = _Reader(bars, asof, request.actions)
+    reader = _Reader(bars, asof, request)
     regime = regime_inputs(reader.adjusted, bars, request.roles, request.publication)
     factors = tuple(_known_factors(item.symbol, found, request, asof) for item, found in _by_column(request, frame))
     return Market(
@@ -209,20 +210,21 @@ def _adjustments(bars: BarStore, request: MarketRequest, factors: tuple[Factors 
 class _Reader:
     """Reads the files of the regime once each, and of them only what was known at ``asof``."""
 
-    def __init__(self, store: BarStore, asof_ns: int, actions: Mapping[str, Actions]) -> None:
-        self._store, self._asof, self._actions = store, asof_ns, actions
+    def __init__(self, store: BarStore, asof_ns: int, request: MarketRequest) -> None:
+        self._store, self._asof, self._actions = store, asof_ns, request.actions
+        self._publication = request.publication
         self.read: dict[BarKey, Bars] = {}
 
     def adjusted(self, key: BarKey) -> Bars:
         """Own bars that were known, with forward-adjusted closes."""
-        whole = self._store.read(key)
+        whole, meta = self._store.read_whole(key)
+        refuse_known_too_early(key, whole, meta, self._publication.get(key.symbol))
         known = _picked(whole, (whole.known_at <= self._asof) & np.isfinite(whole.close))
         self.read[key] = known
         actions = self._actions.get(key.symbol)
         if actions is None or not (actions.ex_ns < self._asof).any():
             return known
-        adjustment = self._store.meta(key).adjustment
-        factors = bar_factors(whole, adjustment, actions, until_ns=self._asof, symbol=key.symbol)
+        factors = bar_factors(whole, meta.adjustment, actions, until_ns=self._asof, symbol=key.symbol)
         return replace(known, close=known.close * factor_known(factors, known.known_at))
 
 

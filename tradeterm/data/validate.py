@@ -11,7 +11,7 @@ from tradeterm.core.errors import DataError
 from tradeterm.core.market import Actions, AssetClass, Bars, Timeframe
 from tradeterm.data.findings import Finding, ValidationRules, finding
 from tradeterm.data.findings_across import Judged, across
-from tradeterm.data.findings_grid import gaps, grid, order, stale
+from tradeterm.data.findings_grid import early, gaps, grid, order, stale
 from tradeterm.data.findings_moves import spikes, splits
 from tradeterm.data.rules import DETAILS, broken_rules
 from tradeterm.store.actions import ActionStore
@@ -54,6 +54,7 @@ def validate_bars(
 ) -> list[Finding]:
     """Check the bars of one file. Derived ones have gaps, age and moves judged where they come from."""
     found = [*order(key, bars), *_broken(key, bars), *grid(key, bars, meta)]
+    found += early(key, bars, meta, rules.publication.get(key.symbol))
     if not meta.derived and key.timeframe is not Timeframe.H4:
         found += gaps(key, bars, meta, rules.gap_bars)
         found += stale(key, bars, meta, rules.stale_hours, asof_ns)

@@ -1,14 +1,16 @@
-"""The certificate: decide again with the future cut off and the distant past gone; the bits must be the same.
+"""The certificate: decide again with the future cut off, and with garbage in its place; the bits must be the same.
 
 At a sampled time t every strategy decides again on the window [t - L, t] of the panel and of the regime's inputs,
-given the book that was recorded. A weight or regime that differs has read something it did not declare: a later
-bar, or one before its look-back.
+given the book that was recorded (cut), and on the same window with rows of garbage after it (poison). A weight or
+regime that differs has read something it did not declare: a later bar, or one before its look-back. Between cut and
+poison every row of the window is compared, not only its last. Decisions are taken in the order of time, so that what a
+strategy remembers between calls can't come from later ones.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,17 +18,19 @@ import numpy as np
 from tradeterm.core.errors import StrategyError
 from tradeterm.core.time import iso
 from tradeterm.engine.inputs import RegimeInputs
+from tradeterm.engine.poison import Poison
 from tradeterm.engine.regime import AXES, classify
-from tradeterm.engine.replay import decide_at, features_of, vector_weights
-from tradeterm.engine.strategy import VectorStrategy
+from tradeterm.engine.replay import decide_at, features_of, raw_weights
+from tradeterm.engine.strategy import VectorStrategy, check_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tradeterm.core.types import FloatArray, IntArray
     from tradeterm.engine.panel import Panel
-    from tradeterm.engine.regime import RegimeFrame
+    from tradeterm.engine.regime import RegimeFrame, Thresholds
     from tradeterm.engine.replay import Member, Replay
+    from tradeterm.engine.strategy import Strategy
 
 __all__ = ["Certificate", "Difference", "Sampling", "certify", "sample_rows"]
 
@@ -45,19 +49,23 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One decision that came out otherwise; ``what`` is a symbol or a regime axis."""
+    """One decision that came out otherwise; ``what`` is a symbol, a feature of one, or a regime axis.
+
+    strategy : its name, or ``regime``; garbage : whether garbage after it made the difference
+    """
 
     strategy: str
     time_ns: int
     what: str
     expected: float
     found: float
+    garbage: bool = False
 
     def __str__(self) -> str:
-        return (
-            f"{self.strategy} at {iso(self.time_ns)}: {self.what} was {self.expected!r} with all data "
-            f"and {self.found!r} with only its look-back up to then"
-        )
+        where = f"{self.strategy} at {iso(self.time_ns)}: {self.what} was {self.expected!r}"
+        if self.garbage:
+            return f"{where}, and {self.found!r} with garbage after its look-back"
+        return f"{where} with all data and {self.found!r} with only its look-back up to then"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,47 +119,153 @@ def certify(
     *,
     sampling: Sampling,
     seed: int,
+    afresh: Mapping[str, Strategy] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Certificate:
     """Decide again at the sampled rows of ``run`` on windows that end there; compare bit for bit.
 
-    ``inputs`` are those the run was made with. Memory and time grow with the look-back, not with the run's length.
+    ``inputs`` are those the run was made with; ``afresh`` holds strategies by name, loaded anew, that decide instead of
+    those of the run. Memory and time grow with the look-back, not with the run's length.
     """
     picked, coverage = sample_rows(run, sampling, seed)
-    own = [member.shown(run.panel) for member in run.spec.members]
+    others = afresh or {}
+    again = [replace(item, strategy=others.get(item.strategy.name, item.strategy)) for item in run.spec.members]
+    seats = [_Seat.of(run, m, member, seed) for m, member in enumerate(again)]
     differences: list[Difference] = []
     for done, row in enumerate(picked.tolist()):
         if progress is not None:
             progress(done, len(picked))
-        differences.extend(_decide_again(run, inputs, own, row))
+        differences.extend(_decide_again(run, inputs, seats, row))
     return Certificate(checked=len(picked), decisions=len(run.times), coverage=coverage, differences=tuple(differences))
 
 
-def _decide_again(run: Replay, inputs: RegimeInputs, own: list[Panel], row: int) -> list[Difference]:
-    time_ns = int(run.times[row])
-    found: list[Difference] = []
-    for m, (member, panel) in enumerate(zip(run.spec.members, own, strict=True)):
-        part = _window(member, panel, time_ns)
-        frame = classify(part.times, _cut(inputs, part, run), run.spec.thresholds)
-        columns = [run.panel.column(symbol) for symbol in member.symbols]
-        expected = run.weights[row, m, columns]
-        found.extend(_regime_differences(run, row, frame, member.strategy.name))
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """A strategy that decides again.
+
+    own : its panel; columns : its symbols in the run's; bars, days : rows of each symbol's own bars, H4 and daily
+    """
+
+    index: int
+    member: Member
+    own: Panel
+    columns: list[int]
+    bars: tuple[IntArray, ...]
+    days: tuple[IntArray, ...]
+    poison: Poison
+
+    @classmethod
+    def of(cls, run: Replay, index: int, member: Member, seed: int) -> _Seat:
+        own = member.shown(run.panel)
+        return cls(
+            index=index,
+            member=member,
+            own=own,
+            columns=[run.panel.column(symbol) for symbol in member.symbols],
+            bars=_own_rows(own),
+            days=_own_rows(own.daily) if own.daily is not None else (),
+            poison=Poison.drawn(len(member.symbols), seed),
+        )
+
+    def window(self, row: int) -> Panel:
+        """Rows that hold the declared look-back of every symbol, and not one more than the neediest of them takes."""
+        need, stop = self.member.strategy.lookback, row + 1
+        first = _first_row(self.bars, stop, need.bars)
+        if self.own.daily is None:
+            return self.own.rows(min(first, _first_row(self.bars, stop, need.daily)), stop)
+        part = self.own.rows(first, stop)
+        days = 0 if part.daily is None else len(part.daily)
+        return part.from_day(_first_row(self.days, days, need.daily))
+
+
+def _own_rows(panel: Panel) -> tuple[IntArray, ...]:
+    return tuple(np.flatnonzero(panel.bar_no[:, column] >= 0) for column in range(len(panel.symbols)))
+
+
+def _first_row(own: tuple[IntArray, ...], stop: int, bars: int) -> int:
+    """First row such that every instrument has its last ``bars`` own bars before ``stop`` from there on."""
+    first = stop - 1
+    for rows in own:
+        before = int(np.searchsorted(rows, stop))
+        if before:
+            first = min(first, int(rows[max(0, before - bars)]))
+    return max(0, first)
+
+
+def _decide_again(run: Replay, inputs: RegimeInputs, seats: list[_Seat], row: int) -> list[Difference]:
+    at = run.first_row + row
+    windows = [seat.window(at) for seat in seats]
+    longest = max(windows, key=len)
+    known = _cut(inputs, longest.times, run.spec.thresholds)
+    frame = classify(longest.times, known, run.spec.thresholds)
+    poison = seats[0].poison
+    later = poison.times(longest.times)
+    poisoned = classify(later, poison.inputs(known, later[len(longest) :]), run.spec.thresholds)
+    found = _regime_differences(run, row, frame, poisoned)
+    for seat, part in zip(seats, windows, strict=True):
+        first = len(longest) - len(part)
         try:
-            weights = _weights_again(run, m, row, part, frame)
+            found.extend(_weight_differences(run, seat, row, part, frame.rows(first, len(frame)), poisoned, first))
         except StrategyError as error:
-            found.append(_failed(member, time_ns, error))
-            continue
-        for symbol, before, after in zip(member.symbols, expected, weights, strict=True):
-            if before != after:
-                found.append(
-                    Difference(
-                        strategy=member.strategy.name,
-                        time_ns=time_ns,
-                        what=symbol,
-                        expected=float(before),
-                        found=float(after),
-                    )
+            found.append(_failed(seat.member, int(run.times[row]), error))
+    return found
+
+
+def _weight_differences(
+    run: Replay, seat: _Seat, row: int, part: Panel, frame: RegimeFrame, poisoned: RegimeFrame, first: int
+) -> list[Difference]:
+    member = seat.member
+    garbage = seat.poison.after(part), poisoned.rows(first, len(poisoned))
+    if isinstance(member.strategy, VectorStrategy):
+        cut = raw_weights(member, part, frame)
+        again = check_weights(member.strategy, part.times, member.symbols, cut, spot=member.spot)[-1]
+        changed = _changed_by_garbage(member, part, {"weight": cut}, {"weight": raw_weights(member, *garbage)})
+    else:
+        features = features_of(member, part)
+        shown = run.holdings[seat.index]
+        again = decide_at(
+            member,
+            part,
+            features,
+            frame,
+            budget=float(run.plan.budget[0, row, seat.index]),
+            held=shown[row] if shown is not None else {},
+        )
+        changed = _changed_by_garbage(member, part, features, features_of(member, garbage[0]))
+    expected = run.weights[row, seat.index, seat.columns]
+    return changed + [
+        Difference(
+            strategy=member.strategy.name,
+            time_ns=int(run.times[row]),
+            what=symbol,
+            expected=float(before),
+            found=float(after),
+        )
+        for symbol, before, after in zip(member.symbols, expected, again, strict=True)
+        if before != after
+    ]
+
+
+def _changed_by_garbage(
+    member: Member, part: Panel, cut: Mapping[str, FloatArray], poisoned: Mapping[str, FloatArray]
+) -> list[Difference]:
+    """First row and symbol of each array that garbage after the window has changed."""
+    found = []
+    for name, values in cut.items():
+        other = poisoned[name][: len(part)]
+        differs = ~((values == other) | (np.isnan(values) & np.isnan(other)))
+        if differs.any():
+            first = tuple(int(place[0]) for place in np.nonzero(differs))
+            found.append(
+                Difference(
+                    strategy=member.strategy.name,
+                    time_ns=int(part.times[first[0]]),
+                    what=f"{name} of {member.symbols[first[1]]}" if len(first) > 1 else name,
+                    expected=float(values[first]),
+                    found=float(other[first]),
+                    garbage=True,
                 )
+            )
     return found
 
 
@@ -162,70 +276,42 @@ def _failed(member: Member, time_ns: int, error: StrategyError) -> Difference:
     )
 
 
-def _weights_again(run: Replay, m: int, row: int, part: Panel, frame: RegimeFrame) -> FloatArray:
-    member = run.spec.members[m]
-    if isinstance(member.strategy, VectorStrategy):
-        last: FloatArray = vector_weights(member, part, frame)[-1]
-        return last
-    shown = run.holdings[m]
-    return decide_at(
-        member,
-        part,
-        features_of(member, part),
-        frame,
-        budget=float(run.plan.budget[0, row, m]),
-        held=shown[row] if shown is not None else {},
-    )
-
-
-def _regime_differences(run: Replay, row: int, frame: RegimeFrame, strategy: str) -> list[Difference]:
+def _regime_differences(run: Replay, row: int, frame: RegimeFrame, poisoned: RegimeFrame) -> list[Difference]:
     recorded = run.frame.rows(run.first_row + row, run.first_row + row + 1)
-    again = frame.rows(len(frame) - 1, len(frame))
-    found = []
+    count, found = len(frame), []
     for name in _FRAME_BITS:
-        before, after = getattr(recorded, name)[0], getattr(again, name)[0]
-        for axis in range(len(AXES)):
-            if not np.array_equal(before[axis], after[axis], equal_nan=before.dtype.kind == "f"):
+        cut, garbage = getattr(frame, name), getattr(poisoned, name)[:count]
+        pairs = (
+            (getattr(recorded, name), cut[-1:], run.times[row : row + 1], False),
+            (cut, garbage, frame.times, True),
+        )
+        for before, after, times, poison in pairs:
+            differs = before != after
+            if before.dtype.kind == "f":
+                differs &= ~(np.isnan(before) & np.isnan(after))
+            if differs.any():
+                at, axis = (int(place[0]) for place in np.nonzero(differs))
                 found.append(
                     Difference(
-                        strategy=strategy,
-                        time_ns=int(run.times[row]),
-                        what=f"regime {AXES[axis]} {name}",
-                        expected=float(before[axis]),
-                        found=float(after[axis]),
+                        strategy="regime",
+                        time_ns=int(times[at]),
+                        what=f"{AXES[axis]} {name}",
+                        expected=float(before[at, axis]),
+                        found=float(after[at, axis]),
+                        garbage=poison,
                     )
                 )
     return found
 
 
-def _window(member: Member, panel: Panel, time_ns: int) -> Panel:
-    """Rows that hold the declared look-back of every symbol, and not one more than the neediest of them takes."""
-    need = member.strategy.lookback
-    upto = panel.upto(time_ns)
-    rows = len(upto) - _first_row(upto, need.bars)
-    if upto.daily is None:
-        return panel.window(time_ns, max(rows, len(upto) - _first_row(upto, need.daily)), 0)
-    return panel.window(time_ns, rows, len(upto.daily) - _first_row(upto.daily, need.daily))
-
-
-def _first_row(panel: Panel, bars: int) -> int:
-    """First row such that every instrument has its last ``bars`` own bars from there on."""
-    first = len(panel) - 1
-    for column in range(len(panel.symbols)):
-        own = np.flatnonzero(panel.bar_no[:, column] >= 0)
-        if len(own):
-            first = min(first, int(own[max(0, len(own) - bars)]))
-    return max(0, first)
-
-
-def _cut(inputs: RegimeInputs, part: Panel, run: Replay) -> RegimeInputs:
+def _cut(inputs: RegimeInputs, times: IntArray, thresholds: Thresholds) -> RegimeInputs:
     """Inputs known at the window's end, back to the look-back before its start."""
     cut: dict[str, object] = {}
     for item in fields(RegimeInputs):
         series = getattr(inputs, item.name)
         if series is not None:
-            stop = int(np.searchsorted(series.known_at, part.times[-1], side="right"))
-            first = int(np.searchsorted(series.known_at, part.times[0], side="right"))
-            series = series.rows(max(0, first - run.spec.thresholds.lookback), stop)
+            stop = int(np.searchsorted(series.known_at, times[-1], side="right"))
+            first = int(np.searchsorted(series.known_at, times[0], side="right"))
+            series = series.rows(max(0, first - thresholds.lookback), stop)
         cut[item.name] = series
     return RegimeInputs(**cut)  # type: ignore[arg-type]  # each name keeps the type it was read with

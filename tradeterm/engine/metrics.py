@@ -29,6 +29,7 @@ __all__ = [
     "bps_score",
     "conventions",
     "daily_nav",
+    "nav_metrics",
     "portfolio_metrics",
     "remarks",
 ]
@@ -337,6 +338,11 @@ def bps_robust(
     return float(100.0 * parts)
 
 
+def nav_metrics(day_nav: DayNav) -> Metrics:
+    """Those measures that follow from NAV by day alone."""
+    return _of_returns(day_nav) | _drawdown(day_nav)
+
+
 def portfolio_metrics(
     day_nav: DayNav, *, trades: RoundTrips, activity: Activity, evidence: Evidence | None = None
 ) -> Metrics:
@@ -345,7 +351,7 @@ def portfolio_metrics(
     For a strategy inside a book the NAV is the starting capital plus its PnL: its part of the book, undiluted by
     others and not scaled to its budget.
     """
-    values = _of_returns(day_nav) | _drawdown(day_nav) | _of_trips(trades)
+    values = nav_metrics(day_nav) | _of_trips(trades)
     used, daily_cost = _of_activity(day_nav, activity)
     depth = values["max_drawdown"]
     values |= used

@@ -128,18 +128,12 @@ class Panel:
         known_at = np.where(self.filled, -1, self.known_at)
         return replace(self, filled=None, bar_no=bar_no, known_at=known_at, daily=days, **cells)
 
-    def window(self, time_ns: int, rows: int, daily_rows: int) -> Panel:
-        """Last ``rows`` rows up to ``time_ns`` with the last ``daily_rows`` daily rows, as a decision may read them."""
-        stop = int(np.searchsorted(self.times, time_ns, side="right"))
-        part = self.rows(max(0, stop - rows), stop)
-        if part.daily is None or part.daily_row is None:
-            return part
-        first = max(0, len(part.daily) - daily_rows)
-        return replace(
-            part,
-            daily=part.daily.rows(first, len(part.daily)),
-            daily_row=np.maximum(part.daily_row - first, -1),
-        )
+    def from_day(self, first: int) -> Panel:
+        """Panel whose daily panel begins at its row ``first``."""
+        if self.daily is None or self.daily_row is None:
+            return self
+        daily = self.daily.rows(first, len(self.daily))
+        return replace(self, daily=daily, daily_row=np.maximum(self.daily_row - first, -1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,7 @@ __all__ = [
     "bars_held",
     "decide_at",
     "features_of",
+    "raw_weights",
     "replay",
     "vector_weights",
 ]
@@ -199,20 +200,37 @@ class Replay:
         return LADDER_STATES[int(self.state.ladder[0])]
 
 
-def vector_weights(member: Member, panel: Panel, frame: RegimeFrame) -> FloatArray:
-    """(T, n) checked weights of a vector strategy at every row of its own panel."""
+def raw_weights(member: Member, panel: Panel, frame: RegimeFrame) -> FloatArray:
+    """(T, n) weights of a vector strategy at every row of its own panel, as it gives them."""
     strategy = member.strategy
     if not isinstance(strategy, VectorStrategy):
         raise TypeError(f"{strategy.name} is no vector strategy")
     with _its_own_fault(member, panel):
-        weights = strategy.weights(panel, frame)
-    return check_weights(strategy, panel.times, member.symbols, weights, spot=member.spot)
+        return strategy.weights(panel, frame)
+
+
+def vector_weights(member: Member, panel: Panel, frame: RegimeFrame) -> FloatArray:
+    """(T, n) checked weights of a vector strategy at every row of its own panel."""
+    weights = raw_weights(member, panel, frame)
+    return check_weights(member.strategy, panel.times, member.symbols, weights, spot=member.spot)
 
 
 def features_of(member: Member, panel: Panel) -> Mapping[str, FloatArray]:
-    """Features of a strategy on its own panel."""
+    """Features of a strategy on its own panel.
+
+    Raises
+    ------
+    StrategyBroken
+        When its own code raises, or an array hasn't one row per row of the panel.
+    """
     with _its_own_fault(member, panel):
-        return member.strategy.features(panel)
+        found = member.strategy.features(panel)
+        for name, values in found.items():
+            if values.shape[:1] != (len(panel),):
+                raise ValueError(
+                    f"feature '{name}' has shape {values.shape}; its first axis must be the {len(panel)} rows"
+                )
+        return found
 
 
 @contextmanager

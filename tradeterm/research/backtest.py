@@ -10,13 +10,13 @@ from tradeterm.config.marks import relevant
 from tradeterm.core.errors import CertificateFailed, StaleData, UsageError
 from tradeterm.core.time import DAY_NS, H4_NS, from_iso, grid_floor, iso
 from tradeterm.data.panel import MarketRequest, build_market
-from tradeterm.engine.lookahead import Sampling, certify
 from tradeterm.engine.replay import replay
 from tradeterm.research import tables
 from tradeterm.research.desk import actions_of, open_desk
 from tradeterm.research.freshness import stale, stale_line
 from tradeterm.research.identity import code_hash, run_id, trial_id
 from tradeterm.research.plan import publication_rules
+from tradeterm.research.proof import prove
 from tradeterm.research.report import measure
 from tradeterm.store.bars import BarStore
 from tradeterm.store.runs import RunStore
@@ -27,14 +27,37 @@ if TYPE_CHECKING:
 
     from tradeterm.config.settings import Settings
     from tradeterm.data.panel import Market
-    from tradeterm.engine.lookahead import Certificate
     from tradeterm.engine.replay import Replay
     from tradeterm.research.desk import Desk
+    from tradeterm.research.proof import Proof
     from tradeterm.store.ledger import Ledger
 
     Progress = Callable[[str, int, int], None]
 
-__all__ = ["Prepared", "RunResult", "keep", "market_request", "open_market", "prepare", "run_backtest", "silent"]
+__all__ = [
+    "LaidOut",
+    "Prepared",
+    "RunResult",
+    "keep",
+    "lay_out",
+    "market_request",
+    "open_market",
+    "play",
+    "prepare",
+    "run_backtest",
+    "silent",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaidOut:
+    """A book and the market that it will run over; the id is known before the run is."""
+
+    desk: Desk
+    market: Market
+    start_ns: int
+    end_ns: int
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +83,7 @@ class RunResult:
     status: Literal["written", "verified"]
     path: Path
     fact: dict[str, Any]
-    certificate: Certificate
+    proof: Proof
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -98,16 +121,15 @@ def open_market(settings: Settings, desk: Desk, asof_ns: int) -> Market:
     return market
 
 
-def prepare(
+def lay_out(
     settings: Settings,
     *,
     start_ns: int | None = None,
     end_ns: int,
     only: str | None = None,
-    allow_stale: bool = False,
     progress: Progress | None = None,
-) -> Prepared:
-    """Load strategies and bars, and run the book from ``start_ns`` (configured start) to the grid time ``end_ns``.
+) -> LaidOut:
+    """Load strategies and bars for a run from ``start_ns`` (configured start) to the grid time ``end_ns``.
 
     Raises
     ------
@@ -115,8 +137,6 @@ def prepare(
         When the window holds no decision.
     MissingBars
         When nothing is stored for an instrument of the book.
-    StaleData
-        When an instrument's bars end long before the run does: its last part would be made of nothing.
     """
     tell = progress or silent
     desk = open_desk(settings, only=only)
@@ -130,11 +150,6 @@ def prepare(
         last = iso(int(market.panel.times[-1])) if len(market.panel) else "none"
         raise UsageError(f"backtest {iso(start)} to {iso(end)}: no decision in it; bars are known {first} to {last}")
     start = max(start, int(market.panel.times[0]))
-    tell("decisions", 0, 1)
-    run = replay(market.panel, market.fills, market.regime, desk.spec, start_ns=start)
-    if not allow_stale:
-        for symbol in stale(run):
-            raise StaleData(stale_line(run, symbol))
     identity = run_id(
         config_hash=settings.config_hash,
         strategies=desk.identity(),
@@ -142,7 +157,42 @@ def prepare(
         end=iso(end),
         data_hash=market.fingerprint,
     )
-    return Prepared(desk=desk, market=market, run=run, start_ns=start, end_ns=end, run_id=identity)
+    return LaidOut(desk=desk, market=market, start_ns=start, end_ns=end, run_id=identity)
+
+
+def play(laid: LaidOut, *, allow_stale: bool = False, progress: Progress | None = None) -> Prepared:
+    """Run the book over its market.
+
+    Raises
+    ------
+    StrategyError
+        When a strategy fails or gives weights that it may not give.
+    StaleData
+        When an instrument's bars end long before the run does: its last part would be made of nothing.
+    """
+    (progress or silent)("decisions", 0, 1)
+    market = laid.market
+    run = replay(market.panel, market.fills, market.regime, laid.desk.spec, start_ns=laid.start_ns)
+    if not allow_stale:
+        for symbol in stale(run):
+            raise StaleData(stale_line(run, symbol))
+    return Prepared(
+        desk=laid.desk, market=market, run=run, start_ns=laid.start_ns, end_ns=laid.end_ns, run_id=laid.run_id
+    )
+
+
+def prepare(
+    settings: Settings,
+    *,
+    start_ns: int | None = None,
+    end_ns: int,
+    only: str | None = None,
+    allow_stale: bool = False,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Lay out and play; raises as both do."""
+    laid = lay_out(settings, start_ns=start_ns, end_ns=end_ns, only=only, progress=progress)
+    return play(laid, allow_stale=allow_stale, progress=progress)
 
 
 def keep(
@@ -155,19 +205,12 @@ def keep(
     every: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
-    """Certify and measure a prepared run, write its folder and its facts; an id that is there is verified."""
+    """Prove and measure a prepared run, write its folder and its facts; an id that is there is verified."""
     tell = progress or silent
-    sample = settings.config.system.certificate
-    certificate = certify(
-        prepared.run,
-        prepared.market.regime,
-        sampling=Sampling(newest=sample.newest, changed=sample.changed, drawn=sample.drawn, every=every),
-        seed=int(prepared.run_id, 16),
-        progress=lambda done, total: tell("certificate", done, total),
-    )
+    proof = prove(settings, prepared, every=every, progress=lambda done, total: tell("certificate", done, total))
     tell("metrics", 0, 1)
     measured = measure(settings, prepared.run)
-    fact = _fact(settings, prepared, certificate, measured.summary if certificate.ok else {}, name=name, kind=kind)
+    fact = _fact(settings, prepared, proof, measured.summary if proof.ok else {}, name=name, kind=kind)
     status = RunStore(settings.workspace.results).write(
         prepared.run_id,
         {
@@ -179,20 +222,15 @@ def keep(
         },
         {
             "manifest": _manifest(settings, prepared),
-            "metrics": measured.document if certificate.ok else {"withheld": "no certificate, no metrics"},
-            "certificate": _certificate_document(certificate),
+            "metrics": measured.document if proof.ok else {"withheld": "no certificate, no metrics"},
+            "certificate": proof.document(prepared.run.panel.symbols),
             "book": tables.book_document(prepared.run),
         },
     )
-    facts = [("run", prepared.run_id, fact)]
-    if kind == "backtest":
-        trial = _trial(settings, prepared)
-        facts.append(("trial", trial_id(trial), trial | {"run_id": prepared.run_id}))
-    for fact_kind, key, payload in facts:
-        if ledger.get(fact_kind, key) is None:
-            ledger.append(fact_kind, key, payload)
+    if ledger.get("run", prepared.run_id) is None:
+        ledger.append("run", prepared.run_id, fact)
     path = settings.workspace.results / "runs" / prepared.run_id
-    return RunResult(run_id=prepared.run_id, status=status, path=path, fact=fact, certificate=certificate)
+    return RunResult(run_id=prepared.run_id, status=status, path=path, fact=fact, proof=proof)
 
 
 def run_backtest(
@@ -204,25 +242,22 @@ def run_backtest(
     end_ns: int,
     progress: Progress | None = None,
 ) -> RunResult:
-    """Prepare and keep one backtest.
+    """Make and keep one backtest; that it was tried is in the ledger before it runs, whatever becomes of it.
 
     Raises
     ------
     CertificateFailed
-        When a decision came out otherwise without the future; the run is kept, without metrics.
+        When a decision came out otherwise without the future, or the audit found a breach; the run is kept, without
+        metrics.
     """
-    prepared = prepare(settings, start_ns=start_ns, end_ns=end_ns, progress=progress)
-    result = keep(settings, ledger, prepared, name=name, kind="backtest", progress=progress)
-    if not result.certificate.ok:
-        raise CertificateFailed(failure_line(result.run_id, result.certificate))
+    laid = lay_out(settings, start_ns=start_ns, end_ns=end_ns, progress=progress)
+    trial = _trial(settings, laid)
+    if ledger.get("trial", trial_id(trial)) is None:
+        ledger.append("trial", trial_id(trial), trial | {"run_id": laid.run_id})
+    result = keep(settings, ledger, play(laid, progress=progress), name=name, kind="backtest", progress=progress)
+    if not result.proof.ok:
+        raise CertificateFailed(result.proof.failure(result.run_id))
     return result
-
-
-def failure_line(run: str, certificate: Certificate) -> str:
-    """Say what differed first, and how many more did."""
-    first, *others = certificate.differences
-    more = f" (and {len(others)} more)" if others else ""
-    return f"run {run}: {first}{more}; the strategy reads bars it should not, see `tradeterm backtest show {run}`"
 
 
 def _manifest(settings: Settings, prepared: Prepared) -> dict[str, Any]:
@@ -244,30 +279,10 @@ def _manifest(settings: Settings, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _certificate_document(certificate: Certificate) -> dict[str, Any]:
-    return {
-        "ok": certificate.ok,
-        "checked": certificate.checked,
-        "decisions": certificate.decisions,
-        "coverage": certificate.coverage,
-        "tests": ["cut: decided again on the look-back that ends at the decision"],
-        "failures": [
-            {
-                "strategy": item.strategy,
-                "time": iso(item.time_ns),
-                "what": item.what,
-                "expected": item.expected,
-                "found": item.found,
-            }
-            for item in certificate.differences[:100]
-        ],
-    }
-
-
 def _fact(
     settings: Settings,
     prepared: Prepared,
-    certificate: Certificate,
+    proof: Proof,
     summary: dict[str, Any],
     *,
     name: str,
@@ -288,12 +303,7 @@ def _fact(
         "code_hash": code_hash(),
         "data_hash": prepared.market.fingerprint,
         "metrics": summary,
-        "certificate": {
-            "ok": certificate.ok,
-            "checked": certificate.checked,
-            "decisions": certificate.decisions,
-            "coverage": certificate.coverage,
-        },
+        "certificate": proof.summary(),
         "ladder": {
             "state": prepared.run.ladder_state,
             "drawdown": float(prepared.run.record.drawdown[0, last]),
@@ -301,15 +311,15 @@ def _fact(
     }
 
 
-def _trial(settings: Settings, prepared: Prepared) -> dict[str, Any]:
+def _trial(settings: Settings, laid: LaidOut) -> dict[str, Any]:
     system = settings.config.system
     return {
-        "strategies": prepared.desk.identity(),
-        "universe": [item.symbol for item in prepared.desk.spec.instruments],
+        "strategies": laid.desk.identity(),
+        "universe": [item.symbol for item in laid.desk.spec.instruments],
         "timeframe": system.timeframe,
         "fill": system.fill,
         "costs": {name: cost.model_dump(mode="json") for name, cost in system.costs.items()},
         "limits": system.limits.model_dump(mode="json"),
-        "start": iso(prepared.start_ns),
-        "end": iso(prepared.end_ns),
+        "start": iso(laid.start_ns),
+        "end": iso(laid.end_ns),
     }

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tradeterm.engine.lookahead import Sampling, certify
 from tradeterm.research.backtest import prepare, silent
+from tradeterm.research.proof import prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tradeterm.config.settings import Settings
-    from tradeterm.engine.lookahead import Certificate
+    from tradeterm.research.proof import Proof
 
     Progress = Callable[[str, int, int], None]
 
@@ -25,30 +25,25 @@ class StrategyCheck:
 
     name: str
     version: str
+    symbols: tuple[str, ...]
     start_ns: int
     end_ns: int
-    certificate: Certificate
+    proof: Proof
 
 
 def check_strategy(
     settings: Settings, name: str, *, end_ns: int, every: bool = False, progress: Progress | None = None
 ) -> StrategyCheck:
-    """Run ``name`` alone with its configured parameters and certify it; ``every`` decides again at all times."""
+    """Run ``name`` alone with its configured parameters and prove it; ``every`` decides again at all times."""
     tell = progress or silent
     prepared = prepare(settings, end_ns=end_ns, only=name, progress=progress)
-    sample = settings.config.system.certificate
-    certificate = certify(
-        prepared.run,
-        prepared.market.regime,
-        sampling=Sampling(newest=sample.newest, changed=sample.changed, drawn=sample.drawn, every=every),
-        seed=int(prepared.run_id, 16),
-        progress=lambda done, total: tell("decisions", done, total),
-    )
+    proof = prove(settings, prepared, every=every, progress=lambda done, total: tell("decisions", done, total))
     member = prepared.run.spec.members[0]
     return StrategyCheck(
         name=member.strategy.name,
         version=member.strategy.version,
+        symbols=prepared.run.panel.symbols,
         start_ns=int(prepared.run.times[0]),
         end_ns=int(prepared.run.times[-1]),
-        certificate=certificate,
+        proof=proof,
     )

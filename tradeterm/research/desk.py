@@ -15,7 +15,7 @@ from tradeterm.engine.budgets import Limits, RegimeRule
 from tradeterm.engine.regime import AXES, Thresholds
 from tradeterm.engine.replay import BookSpec, Costs, Ladder, Member, Orders, Override
 from tradeterm.store.actions import ActionStore
-from tradeterm.store.strategies import load
+from tradeterm.store.strategies import anew, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tradeterm.config.schema import Config, StrategyEntry
     from tradeterm.config.settings import Settings
     from tradeterm.core.market import Actions
+    from tradeterm.engine.strategy import Strategy
     from tradeterm.store.strategies import Found
 
 __all__ = ["Desk", "actions_of", "instruments", "open_desk", "thresholds", "watched"]
@@ -54,6 +55,20 @@ class Desk:
             }
             for member in self.spec.members
         ]
+
+    def afresh(self) -> dict[str, Strategy]:
+        """Strategies of the book by name, from files that were run once more: they remember nothing of a run.
+
+        Raises
+        ------
+        StrategyBroken
+            When a file is no longer the one that was loaded.
+        """
+        found = {}
+        for member in self.spec.members:
+            kind = anew(self.found[member.strategy.name])
+            found[kind.name] = kind(kind.params_type(**member.strategy.params.model_dump()))
+        return found
 
 
 def open_desk(settings: Settings, *, only: str | None = None) -> Desk:

@@ -8,24 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tradeterm.engine.metrics import conventions, daily_nav, portfolio_metrics, remarks
+from tradeterm.engine.metrics import conventions, daily_nav, nav_metrics, portfolio_metrics, remarks
 from tradeterm.engine.roundtrips import (
     book_activity,
     book_round_trips,
     strategy_activity,
     strategy_round_trips,
 )
+from tradeterm.engine.stress import BEST_DAYS, COSTS, best_asset, stress, without_best_days
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
     from tradeterm.config.settings import Settings
-    from tradeterm.core.types import IntArray
+    from tradeterm.core.types import FloatArray, IntArray
     from tradeterm.engine.metrics import DayNav, Metrics
     from tradeterm.engine.replay import Replay
-    from tradeterm.engine.roundtrips import RoundTrips
+    from tradeterm.engine.roundtrips import RoundTrips, Trips
 
-__all__ = ["SUMMARY", "Measured", "measure"]
+__all__ = ["STRESSED", "SUMMARY", "Measured", "measure"]
+
+STRESSED = ("total_return", "cagr", "sharpe", "max_drawdown")
 
 SUMMARY = (
     "total_return",
@@ -90,6 +95,7 @@ def measure(settings: Settings, run: Replay) -> Measured:
         "remarks": remarks(book),
         "open_trips": len(trips.open),
         "strategies": strategies,
+        "stress": _strip(run, trips, book_days, days),
         "conventions": conventions(per_year),
         "assumptions": _assumptions(run),
     }
@@ -99,6 +105,27 @@ def measure(settings: Settings, run: Replay) -> Measured:
         day_ends=book_days.times[1:],
         roundtrips=_trips_table(run, [trips.closed, *(own.closed for own in own_trips)]),
     )
+
+
+def _strip(run: Replay, trips: Trips, own: DayNav, days: Callable[[FloatArray], DayNav]) -> list[dict[str, Any]]:
+    """The run under worse terms, each with the same measures; None where a scenario can't be."""
+    asset = best_asset(trips, len(run.spec.instruments))
+    worse = stress(run, asset)
+    dearer = zip(COSTS, worse.costs, strict=True)
+    best = "best asset dropped" if asset is None else f"best asset dropped ({run.panel.symbols[asset]})"
+    rows: list[tuple[str, DayNav | None]] = [
+        ("as run", own),
+        *((f"costs x {times:g}", days(nav)) for times, nav in dearer),
+        ("one bar later", days(worse.later)),
+        (f"best {BEST_DAYS} days dropped", without_best_days(own)),
+        (best, None if worse.without is None else days(worse.without)),
+    ]
+    return [{"scenario": name} | _stressed(day_nav) for name, day_nav in rows]
+
+
+def _stressed(day_nav: DayNav | None) -> dict[str, Any]:
+    found = {} if day_nav is None else nav_metrics(day_nav)
+    return {key: found.get(key) for key in STRESSED}
 
 
 def _sessions(run: Replay) -> IntArray | None:

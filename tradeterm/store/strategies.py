@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import CodeType, ModuleType
 
-__all__ = ["Found", "discover", "load"]
+__all__ = ["Found", "anew", "discover", "load"]
 
 # Another thread must not be handed a module that is half loaded.
 _LOADING = threading.Lock()
@@ -73,6 +73,27 @@ def load(name: str, folder: Path) -> Found:
     raise StrategyNotFound(name, folder, [each.name for each in found])
 
 
+def anew(found: Found) -> type[Strategy]:
+    """Run the file of a loaded strategy once more and return its class, which shares no memory with the first one.
+
+    Raises
+    ------
+    StrategyBroken
+        When the file is no longer the one that was loaded.
+    """
+    try:
+        source = found.path.read_bytes()
+    except OSError as failure:
+        raise StrategyBroken(found.path, f"can't be read again ({failure.strerror or failure})") from failure
+    digest = hashlib.sha256(source).hexdigest()
+    if digest != found.content_hash:
+        raise StrategyBroken(found.path, "changed while it was in use; run again")
+    with _LOADING:
+        module = _module(found.path, source, digest, again=True)
+    own: list[type[Strategy]] = [each for each in vars(module).values() if _defined_in(each, module)]
+    return next(each for each in own if each.name == found.name)
+
+
 class _BytesLoader(InspectLoader):
     """Runs exactly the bytes that were hashed: no cached bytecode, which goes by mtime and size, comes between."""
 
@@ -107,12 +128,17 @@ def _in_file(path: Path) -> list[Found]:
     return [_described(each, blank) for each in dict.fromkeys(ready)]
 
 
-def _module(path: Path, source: bytes, digest: str) -> ModuleType:
-    """Load by a name of its own, never by ``sys.path``; the same bytes at the same place are the same module."""
+def _module(path: Path, source: bytes, digest: str, *, again: bool = False) -> ModuleType:
+    """Load by a name of its own, never by ``sys.path``; the same bytes at the same place are the same module.
+
+    again : run the file once more beside the module that it has
+    """
     place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     # No dot in it: pickle imports a class's module by name, and a parent package would have to exist.
     name = f"tradeterm_strategy_{re.sub(r'[^0-9A-Za-z]', '_', path.stem)}_{place}_{digest[:12]}"
-    if name in sys.modules:
+    if again:
+        name += "_again"
+    elif name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_loader(name, _BytesLoader(path, source), origin=str(path))
     if spec is None:

@@ -23,13 +23,34 @@ _MOST_TRADES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """The audit of a run: how many fills were held against their bars, and the largest gap in the cash, of NAV."""
+
+    ok: bool
+    fills: int
+    residual: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certified:
-    """The look-ahead certificate of a run: how many of its decisions were decided again, and whether all agreed."""
+    """Why a run may be believed: how many of its decisions were decided again, and the audit; ok when all agreed."""
 
     ok: bool
     checked: int
     decisions: int
     coverage: str
+    audit: Audited | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stressed:
+    """The run made again under worse terms; measures are None where a scenario can't be."""
+
+    scenario: str
+    total_return: float | None
+    cagr: float | None
+    sharpe: float | None
+    max_drawdown: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +122,7 @@ class RunView(View):
     """One run in full.
 
     metrics : of the book, by name; strategies : the same per strategy; both empty without a certificate
+    stress : the run as it was, and under worse terms
     points : day ends; trades : the newest fills, newest first, of ``fills`` in all
     """
 
@@ -109,6 +131,7 @@ class RunView(View):
     row: RunRow
     metrics: dict[str, Any]
     strategies: dict[str, Any]
+    stress: tuple[Stressed, ...]
     failures: tuple[str, ...]
     points: tuple[Point, ...]
     trades: tuple[Trade, ...]
@@ -142,7 +165,8 @@ def build_run(workspace: Workspace, run_id: str) -> RunView | None:
         row=row,
         metrics=metrics.get("portfolio") or {},
         strategies=metrics.get("strategies") or {},
-        failures=tuple(map(_failure, store.document(run_id, "certificate").get("failures") or ())),
+        stress=tuple(Stressed(**item) for item in metrics.get("stress") or ()),
+        failures=_failures(store.document(run_id, "certificate")),
         points=day_points(store.table(run_id, "nav")),
         trades=_trades(trades),
         fills=trades.num_rows,
@@ -173,8 +197,20 @@ def _trades(table: pa.Table) -> tuple[Trade, ...]:
     return tuple(reversed(found))
 
 
-def _failure(item: dict[str, Any]) -> str:
-    return " ".join(str(item[name]) for name in ("strategy", "time", "what", "expected", "found") if name in item)
+def _failures(certificate: dict[str, Any]) -> tuple[str, ...]:
+    """What the certificate and the audit found, one line each."""
+    violations = (certificate.get("audit") or {}).get("violations") or ()
+    names = ("strategy", "rule", "time", "symbol", "what", "test", "expected", "found")
+    return tuple(
+        " ".join(str(item[name]) for name in names if item.get(name) is not None)
+        for item in (*(certificate.get("failures") or ()), *violations)
+    )
+
+
+def _audited(audit: dict[str, Any] | None) -> Audited | None:
+    if audit is None:
+        return None
+    return Audited(ok=audit["ok"] is True, fills=int(audit["fills"]), residual=float(audit["residual"]))
 
 
 def _row(fact: Fact) -> RunRow:
@@ -195,6 +231,7 @@ def _row(fact: Fact) -> RunRow:
             checked=int(certificate["checked"]),
             decisions=int(certificate["decisions"]),
             coverage=str(certificate["coverage"]),
+            audit=_audited(certificate.get("audit")),
         ),
         ladder=(payload.get("ladder") or {}).get("state"),
         sample=payload["made_up"] is True,

@@ -21,6 +21,7 @@ __all__ = ["app"]
 app = group("Run, list and show backtests.")
 
 _SHOWN = 20
+_STRESSED = ("total_return", "cagr", "sharpe", "max_drawdown")
 _LISTED = ("total_return", "cagr", "sharpe", "max_drawdown", "win_rate", "trades", "bps_score")
 
 
@@ -128,6 +129,10 @@ def show(
                     for key, value in view.metrics.items()
                 ],
             )
+        if view.stress:
+            page.line("under stress, on the recorded wishes of the strategies", style="dim")
+            columns = ("scenario", *(f">{name}" for name in _STRESSED))
+            page.table(columns, [(item.scenario, *(getattr(item, name) for name in _STRESSED)) for item in view.stress])
         page.line(f"{view.fills} fills, {len(view.points)} days", style="dim")
 
     invocation.out.result(view.to_json(), lay_out, next_command="tradeterm backtest list")
@@ -156,6 +161,10 @@ def _chosen(asked: str, newest_first: list[str]) -> str:
 
 
 def _certified(certificate: dict[str, Any]) -> str:
-    if certificate["ok"]:
-        return f"certificate: no look-ahead found, {certificate['coverage']}"
-    return "certificate FAILED: no metrics are shown; see `tradeterm strategy check NAME --all`"
+    audit = certificate.get("audit")
+    if audit is not None and not audit["ok"]:
+        return "audit FAILED: no metrics are shown; what happened does not follow from the bars and the terms"
+    if not certificate["ok"]:
+        return "certificate FAILED: no metrics are shown; see `tradeterm strategy check NAME --all`"
+    fills = "" if audit is None else f"; audit: {audit['fills']} fills, cash to {audit['residual']:.0e} of NAV"
+    return f"certificate: no look-ahead found, {certificate['coverage']}{fills}"

@@ -167,13 +167,14 @@ def validate(
     """Judge the stored bars by named rules; ends with exit code 4 when one can't be right."""
     from tradeterm.data.validate import ValidationRules
     from tradeterm.data.validate import validate as judge
+    from tradeterm.research.plan import publication_rules
     from tradeterm.store.bars import BarStore
     from tradeterm.views.base import plain
 
     invocation = invocation_of(context)
     settings = invocation.settings()
     thresholds = settings.config.system.validation
-    rules = ValidationRules(**thresholds.model_dump())
+    rules = ValidationRules(**thresholds.model_dump(), publication=publication_rules(settings.config))
     with progress() as report:
         found = judge(BarStore(settings.workspace.data), rules, invocation.instant(asof), progress=report)
     counts = {severity: sum(item.severity == severity for item in found) for severity in ("error", "warning", "info")}

@@ -71,7 +71,7 @@ def check(
             check_strategy(settings, each, end_ns=invocation.instant(asof), every=every, progress=report)
             for each in names
         ]
-    failed = [result.name for result in results if not result.certificate.ok]
+    failed = [result.name for result in results if not result.proof.ok]
 
     def show(page: Page) -> None:
         for result in results:
@@ -84,40 +84,29 @@ def check(
         raise typer.Exit(CertificateFailed.exit_code)
 
 
-def _failures(result: StrategyCheck) -> list[dict[str, Any]]:
-    return [
-        {
-            "strategy": item.strategy,
-            "time": iso(item.time_ns),
-            "what": item.what,
-            "expected": item.expected,
-            "found": item.found,
-        }
-        for item in result.certificate.differences
-    ]
-
-
 def _show(page: Page, result: StrategyCheck) -> None:
-    ok = result.certificate.ok
-    verdict = "no look-ahead found" if ok else "LOOK-AHEAD: decisions changed when the future was cut off"
-    page.line(f"{result.name} {result.version}: {verdict}")
-    page.line(f"decided again: {result.certificate.coverage}")
-    failures = _failures(result)
-    if failures:
-        columns = ("time", "what", "expected", "found")
-        page.table(columns, [[failure[column] for column in columns] for failure in failures[:_SHOWN]])
+    proof = result.proof
+    found = "no look-ahead found"
+    if not proof.certificate.ok:
+        found = "LOOK-AHEAD: decisions changed when the future was cut off or replaced by garbage"
+    page.line(f"{result.name} {result.version}: {found}")
+    page.line(f"decided again: {proof.certificate.coverage}")
+    audit = "every one within its bar, and the cash adds up" if proof.audit.ok else f"{proof.audit.count} BREACHES"
+    page.line(f"audit: {proof.audit.fills} fills, {audit}")
+    document = proof.document(result.symbols)
+    for key, columns in (
+        ("failures", ("time", "what", "test", "expected", "found")),
+        ("violations", ("time", "rule", "symbol", "expected", "found")),
+    ):
+        rows = document["failures"] if key == "failures" else document["audit"]["violations"]
+        if rows:
+            page.table(columns, [[row[column] for column in columns] for row in rows[:_SHOWN]])
 
 
 def _document(result: StrategyCheck) -> dict[str, Any]:
-    certificate = result.certificate
     return {
         "strategy": result.name,
         "version": result.version,
         "start": iso(result.start_ns),
         "end": iso(result.end_ns),
-        "ok": certificate.ok,
-        "checked": certificate.checked,
-        "decisions": certificate.decisions,
-        "coverage": certificate.coverage,
-        "failures": _failures(result),
-    }
+    } | result.proof.document(result.symbols)
