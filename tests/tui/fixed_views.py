@@ -18,7 +18,7 @@ from tradeterm.views.orders import NO_SESSION, OrdersView
 from tradeterm.views.refreshes import SourceRow
 from tradeterm.views.regime import Axis, Budget, Limit, RegimeView
 from tradeterm.views.regime import Change as Turn
-from tradeterm.views.runs import Certified, Point, RunRow, RunsView, RunView, Trade
+from tradeterm.views.runs import Audited, Certified, Point, RunRow, RunsView, RunView, Stressed, Trade
 from tradeterm.views.series import Action, ActionsDetail, Change, FileDetail, Gap, Piece, Provenance, SeriesView
 from tradeterm.views.signals import HitRate, SignalRow, SignalsView
 from tradeterm.views.status import AxisState, StatusView
@@ -201,7 +201,13 @@ def run_row(run_id: str, name: str, **changes: Any) -> RunRow:
         "trades": 214.0,
         "bps_score": 0.71,
         "bps_robust": 61.2,
-        "certificate": Certified(ok=True, checked=160, decisions=19_477, coverage="a sample"),
+        "certificate": Certified(
+            ok=True,
+            checked=160,
+            decisions=19_477,
+            coverage="a sample",
+            audit=Audited(ok=True, fills=412, residual=4e-16),
+        ),
         "ladder": "NORMAL",
         "sample": True,
     }
@@ -220,7 +226,7 @@ RUNS = RunsView(
             max_drawdown=None,
             bps_score=None,
             trades=None,
-            certificate=Certified(ok=False, checked=160, decisions=19_477, coverage="a sample"),
+            certificate=Certified(ok=False, checked=160, decisions=19_477, coverage="a sample", audit=None),
         ),
     ),
     total=3,
@@ -241,6 +247,11 @@ RUN = RunView(
     row=RUNS.runs[0],
     metrics={"total_return": 1.31, "cagr": 0.112, "sharpe": 1.21, "max_drawdown": -0.17, "trades": 214},
     strategies={"EquityTrendModel_v1": {"total_return": 0.8, "sharpe": 1.1, "trades": 120}},
+    stress=(
+        Stressed(scenario="as run", total_return=1.31, cagr=0.112, sharpe=1.21, max_drawdown=-0.17),
+        Stressed(scenario="costs x 2", total_return=1.02, cagr=0.094, sharpe=1.03, max_drawdown=-0.18),
+        Stressed(scenario="best asset dropped", total_return=None, cagr=None, sharpe=None, max_drawdown=None),
+    ),
     failures=(),
     points=points(400),
     trades=(
