@@ -11,7 +11,7 @@ from tradeterm.core.errors import CertificateFailed, StaleData, UsageError
 from tradeterm.core.time import DAY_NS, H4_NS, from_iso, grid_floor, iso
 from tradeterm.data.panel import MarketRequest, build_market
 from tradeterm.engine.replay import replay
-from tradeterm.research import tables
+from tradeterm.research import days, tables
 from tradeterm.research.desk import actions_of, open_desk
 from tradeterm.research.freshness import stale, stale_line
 from tradeterm.research.identity import code_hash, run_id, trial_id
@@ -217,6 +217,8 @@ def keep(
             "nav": tables.nav_table(prepared.run, measured.day_ends),
             "trades": tables.trades_table(prepared.run),
             "roundtrips": measured.roundtrips,
+            "days": days.days_table(prepared.run, measured.days, measured.activities[0], prepared.market.regime.equity),
+            "strategy_days": days.strategy_days_table(prepared.run, measured.days, measured.activities[1:]),
             "weights": tables.weights_table(prepared.run),
             "attribution": tables.attribution_table(prepared.run),
         },

@@ -9,12 +9,20 @@ from tradeterm.core.ids import short_id
 
 __all__ = ["code_hash", "run_id", "trial_id"]
 
-_DECIDING = ("core", "engine", "data", "research/desk.py")
+_DECIDING = (
+    "core",
+    "engine",
+    "data",
+    "research/desk.py",
+    "research/days.py",
+    "research/report.py",
+    "research/tables.py",
+)
 _LIBRARIES = ("numpy", "numba", "pyarrow")
 
 
 def code_hash() -> str:
-    """Hash of the sources that decide (engine, core, data builders) and the versions of numpy, numba and pyarrow."""
+    """Hash of the sources that decide, and measure what came of it, and the versions of numpy, numba and pyarrow."""
     return source_hash(_DECIDING, _LIBRARIES)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradeterm.engine.metrics import conventions, daily_nav, nav_metrics, portfolio_metrics, remarks
+from tradeterm.engine.regime import AXES, STATES
 from tradeterm.engine.roundtrips import (
     book_activity,
     book_round_trips,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tradeterm.core.types import FloatArray, IntArray
     from tradeterm.engine.metrics import DayNav, Metrics
     from tradeterm.engine.replay import Replay
-    from tradeterm.engine.roundtrips import RoundTrips, Trips
+    from tradeterm.engine.roundtrips import Activity, RoundTrips, Trips
 
 __all__ = ["STRESSED", "SUMMARY", "Measured", "measure"]
 
@@ -55,12 +56,15 @@ class Measured:
 
     summary : the headline numbers, by key; document : all of them with their definitions
     day_ends : (D,) decision times that end a NAV day; roundtrips : closed trips of the book and of each strategy
+    days : NAV of the book by day; activities : of the book, then of each strategy
     """
 
     summary: Metrics
     document: dict[str, Any]
     day_ends: IntArray
     roundtrips: pa.Table
+    days: DayNav
+    activities: tuple[Activity, ...]
 
 
 def measure(settings: Settings, run: Replay) -> Measured:
@@ -81,7 +85,8 @@ def measure(settings: Settings, run: Replay) -> Measured:
 
     book_days = days(run.record.nav[0])
     trips = book_round_trips(run.market, run.terms, run.record)
-    book = portfolio_metrics(book_days, trades=trips.closed, activity=book_activity(run.market, run.terms, run.record))
+    activity = book_activity(run.market, run.terms, run.record)
+    book = portfolio_metrics(book_days, trades=trips.closed, activity=activity)
     own_trips = strategy_round_trips(run.market, run.terms, run.record)
     own_activity = strategy_activity(run.market, run.terms, run.record)
     strategies = {
@@ -96,6 +101,10 @@ def measure(settings: Settings, run: Replay) -> Measured:
         "open_trips": len(trips.open),
         "strategies": strategies,
         "stress": _strip(run, trips, book_days, days),
+        "periods_per_year": per_year,
+        "benchmark": settings.config.universe.roles.equity,
+        "universe": [item.symbol for item in run.spec.instruments],
+        "regimes": [{"axis": axis, "states": list(states)} for axis, states in zip(AXES, STATES, strict=True)],
         "conventions": conventions(per_year),
         "assumptions": _assumptions(run),
     }
@@ -104,6 +113,8 @@ def measure(settings: Settings, run: Replay) -> Measured:
         document=document,
         day_ends=book_days.times[1:],
         roundtrips=_trips_table(run, [trips.closed, *(own.closed for own in own_trips)]),
+        days=book_days,
+        activities=(activity, *own_activity),
     )
 
 
