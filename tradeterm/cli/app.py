@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Research": {
         "strategy": ("strategy", "List strategies, and check one for look-ahead."),
-        "backtest": ("backtest", "Run, list and show backtests."),
+        "backtest": ("backtest", "Run, list, show, compare and report backtests."),
         "signals": ("signals", "Predictions as they were made, and what became of them."),
         "regime": ("regime", "Regimes now and their history."),
     },

@@ -31,7 +31,8 @@ BY_STATE: dict[str, str] = {
     "annual by state": f"fraction a year; prod(1 + r)^({{A}}/n) - 1 of those days; null under {FEWEST_DAYS} days",
     "sharpe by state": f"ratio; mean(r) / std(r) * sqrt({{A}}) of those days, ddof 1; null under {FEWEST_DAYS} days",
     "interval": "95 %, circular moving-block bootstrap over all NAV days: 1,000 resamples, blocks of ceil(days^(1/3)) "
-    "days, seed = run id, percentiles; null where under 95 % of the resamples give the figure",
+    "days, seed = run id, percentiles; null where returns do not vary or under 95 % of the "
+    "resamples give the figure",
 }
 
 
@@ -101,7 +102,7 @@ def figures(returns: FloatArray, inside: BoolArray, drawn: Resamples, periods_pe
     return StateFigures(
         n=count,
         mean=mean,
-        mean_interval=_interval(mean + shift),
+        mean_interval=_interval(mean + shift) if varied else None,
         annual=_annual(own, year),
         sharpe=mean / float(np.std(own, ddof=1)) * root if varied else None,
         sharpe_interval=_interval(ratio * root) if varied else None,

@@ -17,6 +17,7 @@ from tradeterm.research.freshness import stale, stale_line
 from tradeterm.research.identity import code_hash, run_id, trial_id
 from tradeterm.research.plan import publication_rules
 from tradeterm.research.proof import prove
+from tradeterm.research.published import publish_metrics
 from tradeterm.research.report import measure
 from tradeterm.store.bars import BarStore
 from tradeterm.store.runs import RunStore
@@ -211,6 +212,8 @@ def keep(
     tell("metrics", 0, 1)
     measured = measure(settings, prepared.run)
     fact = _fact(settings, prepared, proof, measured.summary if proof.ok else {}, name=name, kind=kind)
+    manifest = _manifest(settings, prepared)
+    metrics = measured.document if proof.ok else {"withheld": "no certificate, no metrics"}
     status = RunStore(settings.workspace.results).write(
         prepared.run_id,
         {
@@ -223,12 +226,13 @@ def keep(
             "attribution": tables.attribution_table(prepared.run),
         },
         {
-            "manifest": _manifest(settings, prepared),
-            "metrics": measured.document if proof.ok else {"withheld": "no certificate, no metrics"},
+            "manifest": manifest,
+            "metrics": metrics,
             "certificate": proof.document(prepared.run.panel.symbols),
             "book": tables.book_document(prepared.run),
         },
     )
+    publish_metrics(settings.workspace.results, prepared.run_id, manifest, metrics, certified=proof.ok)
     if ledger.get("run", prepared.run_id) is None:
         ledger.append("run", prepared.run_id, fact)
     path = settings.workspace.results / "runs" / prepared.run_id

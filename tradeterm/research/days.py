@@ -91,7 +91,7 @@ def _means(ends: IntArray, times: IntArray, values: FloatArray) -> FloatArray:
     total, count = np.zeros(len(ends)), np.zeros(len(ends))
     np.add.at(total, day, values[known])
     np.add.at(count, day, 1.0)
-    return np.divide(total, count, out=np.full(len(ends), np.nan), where=count > 0)
+    return np.asarray(np.divide(total, count, out=np.full(len(ends), np.nan), where=count > 0))
 
 
 def _per_nav(ends: IntArray, activity: Activity, money: FloatArray) -> FloatArray:

@@ -51,6 +51,12 @@ def hours_since(then_ns: int, now_ns: int) -> int:
     return max(0, (now_ns - then_ns) // _HOUR_NS)
 
 
+def _instants(found: Any) -> Any:
+    if isinstance(found, tuple):
+        return [iso(each) for each in found]
+    return None if found is None else iso(found)
+
+
 def _tree(value: Any) -> dict[str, Any]:
     return dict(_items(value))
 
@@ -59,6 +65,6 @@ def _items(value: Any) -> Iterable[tuple[str, Any]]:
     for field in fields(value):
         found = getattr(value, field.name)
         if field.name.endswith("_ns"):
-            yield field.name.removesuffix("_ns"), None if found is None else iso(found)
+            yield field.name.removesuffix("_ns"), _instants(found)
         else:
             yield field.name, plain(found)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tradeterm.config.workspace import Workspace
     from tradeterm.store.ledger import Fact
 
-__all__ = ["MOST_RUNS", "Certified", "Point", "RunRow", "RunView", "RunsView", "Trade", "build", "build_run"]
+__all__ = ["MOST_RUNS", "Certified", "Point", "RunRow", "RunView", "RunsView", "Trade", "build", "build_run", "row_of"]
 
 MOST_RUNS = 500
 _MOST_TRADES = 200
@@ -58,6 +58,7 @@ class RunRow:
     """One run of the list; metrics are None where undefined or withheld for want of a certificate.
 
     max_drawdown : fraction <= 0; fill : "close" is optimistic; sample : bars were made up
+    strategies, versions : in the same order; recorded_ns : when the run was first kept
     """
 
     run_id: str
@@ -69,13 +70,18 @@ class RunRow:
     start_ns: int
     end_ns: int
     strategies: tuple[str, ...]
+    versions: tuple[str, ...]
+    recorded_ns: int
     sharpe: float | None
+    sortino: float | None
     cagr: float | None
     max_drawdown: float | None
     total_return: float | None
     volatility: float | None
     win_rate: float | None
     trades: float | None
+    exposure: float | None
+    turnover: float | None
     bps_score: float | None
     bps_robust: float | None
     certificate: Certified
@@ -142,7 +148,7 @@ def build(workspace: Workspace, now_ns: int, *, newest: int = MOST_RUNS) -> Runs
     """List the newest runs."""
     with Ledger.reader(workspace.results) as ledger:
         facts = ledger.facts("run", newest=newest)
-    return RunsView(runs=tuple(map(_row, reversed(facts))), total=len(facts))
+    return RunsView(runs=tuple(map(row_of, reversed(facts))), total=len(facts))
 
 
 def build_run(workspace: Workspace, run_id: str) -> RunView | None:
@@ -158,7 +164,7 @@ def build_run(workspace: Workspace, run_id: str) -> RunView | None:
     if fact is None:
         return None
     store = RunStore(workspace.results)
-    row = _row(fact)
+    row = row_of(fact)
     metrics = store.document(run_id, "metrics") if row.certificate.ok else {}
     trades = store.table(run_id, "trades")
     return RunView(
@@ -213,7 +219,8 @@ def _audited(audit: dict[str, Any] | None) -> Audited | None:
     return Audited(ok=audit["ok"] is True, fills=int(audit["fills"]), residual=float(audit["residual"]))
 
 
-def _row(fact: Fact) -> RunRow:
+def row_of(fact: Fact) -> RunRow:
+    """Return the line of a run as the ledger has it."""
     payload = fact.payload
     metrics, certificate = payload.get("metrics") or {}, payload["certificate"]
     return RunRow(
@@ -226,6 +233,8 @@ def _row(fact: Fact) -> RunRow:
         start_ns=from_iso(payload["start"]),
         end_ns=from_iso(payload["end"]),
         strategies=tuple(str(item["name"]) for item in payload["strategies"]),
+        versions=tuple(str(item["version"]) for item in payload["strategies"]),
+        recorded_ns=fact.recorded_at,
         certificate=Certified(
             ok=certificate["ok"] is True,
             checked=int(certificate["checked"]),
@@ -241,12 +250,15 @@ def _row(fact: Fact) -> RunRow:
 
 _METRICS = (
     "sharpe",
+    "sortino",
     "cagr",
     "max_drawdown",
     "total_return",
     "volatility",
     "win_rate",
     "trades",
+    "exposure",
+    "turnover",
     "bps_score",
     "bps_robust",
 )

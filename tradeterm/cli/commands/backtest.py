@@ -1,4 +1,4 @@
-"""``tradeterm backtest``: run, list and show backtests."""
+"""``tradeterm backtest``: run, list, show, compare and report backtests."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from tradeterm.core.errors import UsageError, nearest
 from tradeterm.core.time import from_iso, iso_date
 
 if TYPE_CHECKING:
+    from tradeterm.cli.invocation import Invocation
     from tradeterm.cli.output import Page
+    from tradeterm.config.workspace import Workspace
 
 __all__ = ["app"]
 
-app = group("Run, list and show backtests.")
+app = group("Run, list, show, compare and report backtests.")
 
 _SHOWN = 20
 _STRESSED = ("total_return", "cagr", "sharpe", "max_drawdown")
@@ -72,29 +74,34 @@ def run(
 def list_(
     context: typer.Context,
     newest: Annotated[int, typer.Option("--newest", min=1, help="At most this many.")] = 20,
+    name: Annotated[str, typer.Option("--name", help="Only runs whose name holds this.")] = "",
+    strategy: Annotated[str, typer.Option("--strategy", help="Only runs that hold NAME or NAME@VERSION.")] = "",
+    since: Annotated[str, typer.Option("--since", help="Only runs kept at or after this day or instant.")] = "",
+    sort: Annotated[
+        str, typer.Option("--sort", help="recorded, start, end, name, profile or a metric; the best comes first.")
+    ] = "recorded",
+    reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
 ) -> None:
-    """List the stored runs, newest first."""
+    """List the stored runs, newest first; with --profile NAME those of that profile alone."""
+    from dataclasses import replace
+
+    from tradeterm.cli.performance import show_runs
     from tradeterm.views.runs import build
+    from tradeterm.views.selection import Selection, select
 
     invocation = invocation_of(context)
-    view = build(invocation.workspace(), time.time_ns(), newest=newest)
-
-    def show(page: Page) -> None:
-        rows = [
-            (
-                row.run_id,
-                row.name,
-                f"{iso_date(row.start_ns)}..{iso_date(row.end_ns)}",
-                "close: OPTIMISTIC" if row.fill == "close" else row.fill,
-                "ok" if row.certificate.ok else "FAILED",
-                *(getattr(row, name) for name in _LISTED),
-            )
-            for row in view.runs
-        ]
-        page.table(("run", "name", "period", "fill", "certificate", *(f">{name}" for name in _LISTED)), rows)
-
+    asked = Selection(
+        name=name,
+        profile=invocation.profile or "",
+        strategy=strategy,
+        since_ns=from_iso(since) if since else None,
+        order=sort,
+        backward=reverse,
+    )
+    view = select(build(invocation.workspace(), time.time_ns()), asked)
+    view = replace(view, runs=view.runs[:newest])
     follow = f"tradeterm backtest show {view.runs[0].run_id}" if view.runs else "tradeterm backtest run"
-    invocation.out.result(view.to_json(), show, next_command=follow)
+    invocation.out.result(view.to_json(), lambda page: show_runs(page, view.runs), next_command=follow)
 
 
 @app.command()
@@ -103,11 +110,11 @@ def show(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id or its beginning; nothing = the newest.")] = "",
 ) -> None:
     """Show one run: certificate, metrics of the book and of each strategy."""
-    from tradeterm.views.runs import build, build_run
+    from tradeterm.views.runs import build_run
 
     invocation = invocation_of(context)
     workspace = invocation.workspace()
-    chosen = _chosen(run_id, [row.run_id for row in build(workspace, time.time_ns()).runs])
+    chosen = _named(invocation, run_id)
     view = build_run(workspace, chosen)
     if view is None:
         raise UsageError(f"no run '{chosen}' in the ledger; see `tradeterm backtest list`")
@@ -134,8 +141,72 @@ def show(
             columns = ("scenario", *(f">{name}" for name in _STRESSED))
             page.table(columns, [(item.scenario, *(getattr(item, name) for name in _STRESSED)) for item in view.stress])
         page.line(f"{view.fills} fills, {len(view.points)} days", style="dim")
+        _more(page, workspace, chosen)
 
-    invocation.out.result(view.to_json(), lay_out, next_command="tradeterm backtest list")
+    invocation.out.result(view.to_json(), lay_out, next_command=f"tradeterm backtest report {chosen}")
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id or its beginning; nothing = the newest.")] = "",
+) -> None:
+    """Make the report of a run: PNG and SVG pictures and one page of HTML below results/plots/."""
+    from tradeterm.views.performance import make
+
+    invocation = invocation_of(context)
+    chosen = _named(invocation, run_id)
+    view = make(invocation.workspace(), chosen)
+    if view is None:
+        raise UsageError(f"no run '{chosen}' in the ledger; see `tradeterm backtest list`")
+    page_path, *pictures = view.files
+
+    def show(page: Page) -> None:
+        page.line(f"report of run {chosen}: {page_path}")
+        page.line(_certified(view.to_json()["row"]["certificate"]))
+        _assumed(page, view.row.fill, sample=view.row.sample)
+        if pictures:
+            page.line(f"{len(pictures)} pictures beside it, PNG and SVG")
+
+    invocation.out.result(view.to_json(), show, outcome=f"report {page_path}")
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    run_ids: Annotated[list[str], typer.Argument(metavar="RUN...", help="Two to four run ids or their beginnings.")],
+) -> None:
+    """Show runs side by side: metrics, what is configured differently, correlation of their days."""
+    from tradeterm.cli.performance import show_comparison
+    from tradeterm.views.comparison import build
+
+    invocation = invocation_of(context)
+    view = build(invocation.workspace(), [_named(invocation, run_id) for run_id in run_ids])
+    follow = f"tradeterm backtest report {view.runs[0].run_id}"
+    invocation.out.result(view.to_json(), lambda page: show_comparison(page, view), next_command=follow)
+
+
+def _named(invocation: Invocation, asked: str) -> str:
+    """Return the id of a run that is named by its beginning, or of the newest."""
+    from tradeterm.views.runs import build
+
+    return _chosen(asked, [row.run_id for row in build(invocation.workspace(), time.time_ns()).runs])
+
+
+def _more(page: Page, workspace: Workspace, run_id: str) -> None:
+    """Show curves, months, regimes and benchmarks; a line where they can't be read."""
+    from tradeterm.cli.performance import charts, show_performance
+    from tradeterm.core.errors import StoreError
+    from tradeterm.views.performance import build
+
+    try:
+        view = build(workspace, run_id)
+    except StoreError as failure:
+        page.line(f"! {failure}")
+        return
+    if view is not None and view.performance is not None:
+        charts(page, view.performance)
+        show_performance(page, view.performance)
 
 
 def _assumed(page: Page, fill: str, *, sample: bool) -> None:
