@@ -114,8 +114,19 @@ class Stores:
                 }
             ),
         }
+        tables |= _by_day(days, navs)
         documents = {
-            "metrics": {"portfolio": {"sharpe": 1.25, "skew": None}, "strategies": {"Trend_v1": METRICS}},
+            "manifest": {"run_id": run_id, "start": iso(days[0]), "config": {"system": {"capital": navs[0]}}},
+            "metrics": {
+                "portfolio": {"sharpe": 1.25, "skew": None},
+                "strategies": {"Trend_v1": METRICS},
+                "periods_per_year": 365,
+                "benchmark": "SPY",
+                "universe": ["SPY"],
+                "regimes": [{"axis": "equity", "states": ["BEAR", "NEUTRAL", "BULL"]}],
+                "assumptions": ["market orders"],
+                "conventions": {"sharpe": "a ratio"},
+            },
             "certificate": {"ok": True, "failures": []},
             "book": BOOK | {"asof": iso(last), "nav": navs[-1] if nav is None else nav},
         }
@@ -138,6 +149,30 @@ class Stores:
         calendar = "24/7" if asset_class is AssetClass.CRYPTO else "XNYS"
         values = {"calendar": calendar, "source": "sample"} | meta
         self.bars.write(key, bars, BarMeta(symbol=symbol, asset_class=asset_class, timeframe=timeframe, **values))
+
+
+def _by_day(days: list[int], navs: list[float]) -> dict[str, pa.Table]:
+    """Day tables of a run in one strategy that made all of it, against a benchmark that made nothing."""
+    still = np.full(len(days), navs[0])
+    part = {"ts": pa.array(days, INSTANT), "gross": still * 0.0 + 0.6, "turnover": still * 0.0, "cost": still * 0.0}
+    book = {"nav": np.array(navs), "interest": still * 0.0, "buy_hold": still, "benchmark": still * np.nan}
+    trip = {"quantity": [2.0], "entry_price": [100.0], "exit_price": [110.0], "gross": [20.0], "cost": [1.0]}
+    return {
+        "days": pa.table(part | book | {"net": part["gross"], "equity": ["BULL"] * len(days)}),
+        "strategy_days": pa.table(part | {"strategy": ["Trend_v1"] * len(days), "pnl": np.array(navs) - navs[0]}),
+        "roundtrips": pa.table(
+            {
+                "owner": ["portfolio"],
+                "symbol": ["SPY"],
+                "side": ["LONG"],
+                "entry_at": pa.array(days[:1], INSTANT),
+                "exit_at": pa.array(days[-1:], INSTANT),
+                **trip,
+                "net": [19.0],
+                "bars": [3],
+            }
+        ),
+    }
 
 
 METRICS = {"sharpe": 1.1, "max_drawdown": -0.31, "trades": 20}
