@@ -10,11 +10,22 @@ import numpy as np
 from tradeterm.core.market import AssetClass, BarKey, Bars, Timeframe
 from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, from_iso
 from tradeterm.data.quarantine import QuarantinedRow
+from tradeterm.engine.benchmark import RELATIONS
+from tradeterm.research.performance import (
+    Benchmark,
+    ByState,
+    Performance,
+    PeriodReturn,
+    StrategyCurve,
+    Trip,
+)
 from tradeterm.views.board import BoardView, Check, StrategyRow
 from tradeterm.views.book import BookView, Cut, LadderState, LimitUse, Position, Share
 from tradeterm.views.candles import Shown
+from tradeterm.views.comparison import ComparisonView, Difference, Measure
 from tradeterm.views.data import DataView
 from tradeterm.views.orders import NO_SESSION, OrdersView
+from tradeterm.views.performance import PerformanceView
 from tradeterm.views.refreshes import SourceRow
 from tradeterm.views.regime import Axis, Budget, Limit, RegimeView
 from tradeterm.views.regime import Change as Turn
@@ -273,6 +284,106 @@ RUN = RunView(
         ),
     ),
     fills=1,
+)
+
+
+def by_state(axis: str, state: str, owner: str, n: int, mean: float | None) -> ByState:
+    known = mean is not None
+    return ByState(
+        axis=axis,
+        state=state,
+        owner=owner,
+        n=n,
+        share=n / 399,
+        mean=mean,
+        mean_interval=(mean - 3e-4, mean + 3e-4) if mean is not None else None,
+        annual=0.1 if known else None,
+        sharpe=1.1 if known else None,
+        sharpe_interval=(-0.2, 2.4) if known else None,
+    )
+
+
+def performance() -> Performance:
+    """A run of 399 days in two models, beside a benchmark that grew steadily."""
+    made = points(400)
+    nav = tuple(point.nav for point in made)
+    models = ("EquityTrendModel_v1", "CryptoMomentumModel_v1")
+    states = (("equity", "BULL", 300, 3.2e-4), ("equity", "BEAR", 86, -1.1e-4), ("equity", "NEUTRAL", 13, None))
+    trips = [
+        Trip(
+            owner=owner,
+            symbol="SPY",
+            side="LONG",
+            entry_ns=ASOF - (40 - 2 * place) * DAY_NS,
+            exit_ns=ASOF - (39 - 2 * place) * DAY_NS if place < 19 else ASOF,
+            quantity=12.0,
+            entry_price=580.0,
+            exit_price=580.0 + 3.0 * (place % 5 - 1),
+            gross=36.0 * (place % 5 - 1),
+            cost=2.12,
+            net=36.0 * (place % 5 - 1) - 2.12,
+            share=(36.0 * (place % 5 - 1) - 2.12) / 6960.0,
+            bars=6,
+        )
+        for owner in ("portfolio", models[0])
+        for place in range(20)
+    ]
+    return Performance(
+        run_id="a41f00aa11bb",
+        periods_per_year=365,
+        ts_ns=tuple(point.ts_ns for point in made),
+        nav=nav,
+        interest=(0.0,) * 400,
+        drawdown=tuple(point.drawdown for point in made),
+        gross=(None, *(0.5 + 0.2 * math.sin(day / 20) for day in range(399))),
+        net=(None, *(0.5 + 0.2 * math.sin(day / 20) for day in range(399))),
+        turnover=(0.0, *(0.01 + 0.01 * math.cos(day / 7) for day in range(399))),
+        rolling_sharpe=(*(None,) * 182, *(1.0 + math.sin(day / 30) for day in range(218))),
+        rolling_days=182,
+        metrics=RUN_METRICS,
+        strategy_metrics={name: RUN_METRICS | {"sharpe": 0.9} for name in models},
+        strategies=tuple(
+            StrategyCurve(
+                name=name,
+                pnl=tuple(part * (value - nav[0]) for value in nav),
+                gross=tuple(part * 0.6 for _ in nav),
+                turnover=tuple(part * 0.01 for _ in nav),
+            )
+            for name, part in zip(models, (0.7, 0.3), strict=True)
+        ),
+        benchmarks=(
+            Benchmark(
+                key="benchmark",
+                name="buy and hold of SPY",
+                nav=tuple(100_000.0 * (1.0 + day / 1000) for day in range(400)),
+                metrics={"cagr": 0.09, "sharpe": 0.6, "max_drawdown": -0.24} | dict.fromkeys(RELATIONS, 0.5),
+            ),
+        ),
+        months=tuple(
+            PeriodReturn(year=2025 + month // 12, month=month % 12 + 1, value=0.03 * math.sin(month))
+            for month in range(9, 23)
+        ),
+        years=(PeriodReturn(year=2025, month=None, value=0.021), PeriodReturn(year=2026, month=None, value=-0.012)),
+        trips=tuple(trips),
+        regimes=tuple(by_state(*row[:2], owner, *row[2:]) for owner in ("portfolio", *models) for row in states),
+        stress=({"scenario": "as it was", "sharpe": 1.21}, {"scenario": "costs x 3", "sharpe": 0.84}),
+        assumptions=("market orders fill at the bar's open, without market impact",),
+        conventions={"sharpe": "ratio; mean(r) / std(r) * sqrt(365)", "interval": "95 %, blocks of days"},
+    )
+
+
+RUN_METRICS = {"total_return": 1.31, "cagr": 0.112, "sharpe": 1.21, "max_drawdown": -0.17, "trades": 214}
+PERFORMANCE = PerformanceView(row=RUNS.runs[0], performance=performance())
+COMPARISON = ComparisonView(
+    runs=RUNS.runs[:2],
+    metrics=(Measure(name="sharpe", values=(1.21, 0.94)), Measure(name="max_drawdown", values=(-0.17, -0.11))),
+    common=(Measure(name="sharpe", values=(1.1, 0.9)),),
+    common_days=399,
+    common_start_ns=ASOF - 400 * DAY_NS,
+    common_end_ns=ASOF,
+    correlation=((1.0, 0.97), (0.97, 1.0)),
+    differences=(Difference(key="system.limits.gross", values=(1.2, 0.5)),),
+    note="same window: the 399 days of each run are the same",
 )
 
 

@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixed_views import DETAIL, RUN, shown_bars
+from fixed_views import COMPARISON, DETAIL, PERFORMANCE, RUN, shown_bars
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tradeterm.tui import keys
 from tradeterm.tui.app import TradetermApp
-from tradeterm.tui.messages import RunRead, SeriesRead
+from tradeterm.tui.messages import ComparisonRead, PerformanceRead, RunRead, SeriesRead
 from tradeterm.tui.screens.detail import DetailScreen
 from tradeterm.tui.screens.form import FormScreen
 from tradeterm.tui.screens.help import HelpScreen
-from tradeterm.tui.screens.modal import Palette
+from tradeterm.tui.screens.modal import Modal, Palette
+from tradeterm.tui.screens.run import PARTS, RunScreen
 from tradeterm.tui.screens.series import SeriesScreen
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.candles import CandleChart
+from tradeterm.tui.widgets.grid import Grid
 from tradeterm.tui.widgets.lines import Lines
 
 IMPORTED = ["--symbol", "BTC/USDT", "--adjustment", "none"]
@@ -143,10 +145,13 @@ async def clears_the_filter_then_the_zoom(app: TradetermApp, pilot: Pilot[Any], 
 @shows("detail")
 async def opens_the_detail(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
     app.read_series = lambda key: None  # type: ignore[assignment,method-assign]
-    for number, said in enumerate(("12,345", "Sharpe", "after risk", "541.00", "equity_trend.py", "321 matured"), 1):
+    app.read_performance = lambda run_id: None  # type: ignore[assignment,method-assign]
+    for number, said in enumerate(
+        ("12,345", "no look-ahead found", "after risk", "541.00", "equity_trend.py", "321 matured"), 1
+    ):
         app.post_message(RunRead("a41f00aa11bb", RUN))
         await pilot.press(str(number), key)
-        assert isinstance(app.screen, SeriesScreen if number == 1 else DetailScreen)
+        assert isinstance(app.screen, {1: SeriesScreen, 2: RunScreen}.get(number, DetailScreen))
         text = str(app.screen.query_one(".scroll Lines", Lines).render())
         assert said.lower() in text.lower(), text
         await pilot.press("escape")
@@ -271,11 +276,86 @@ async def starts_a_backtest(app: TradetermApp, pilot: Pilot[Any], key: str) -> N
 
 @shows("mark")
 async def marks_runs_and_compares_them(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    answer = lambda run_ids: app.post_message(ComparisonRead(run_ids, COMPARISON))  # noqa: E731
+    app.read_comparison = answer  # type: ignore[assignment,method-assign]
     await pilot.press("2", key, "j", key, "enter")
+    await pilot.pause()
     text = str(app.screen.query_one(".scroll Lines", Lines).render())
     assert "a41f00" in text
     assert "9c0200" in text
     assert "77de00" not in text
+
+
+@shows("sort")
+async def sorts_the_runs(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    grid = work(app).pane_of("runs").grid
+    await pilot.press("2", key)
+    assert [row.key[:4] for row in grid.shown] == ["a41f", "9c02", "77de"]
+    assert "by sharpe" in work(app).pane_of("runs").count
+    await pilot.press(key, key)
+    # The shallowest drawdown first, what is withheld last.
+    assert [row.key[:4] for row in grid.shown] == ["9c02", "a41f", "77de"]
+    assert "runs by max_drawdown" in news(app)
+
+
+@shows("report")
+async def makes_the_report_of_the_run_under_the_cursor(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    await pilot.press("2", "j", key)
+    await until(pilot, lambda: "report: done" in news(app))
+    assert given(app) == ["backtest", "report", "9c0200aa11bb"]
+
+
+async def run_opened(app: TradetermApp, pilot: Pilot[Any], *names: str) -> RunScreen:
+    """Open a run by these keys, as if it were read at once."""
+    answer = lambda run_id: app.post_message(PerformanceRead(run_id, PERFORMANCE, RUN))  # noqa: E731
+    app.read_performance = answer  # type: ignore[assignment,method-assign]
+    await pilot.press(*names)
+    await pilot.pause()
+    screen = app.screen
+    assert isinstance(screen, RunScreen)
+    return screen
+
+
+@shows("book_performance", "regime_performance")
+async def shows_what_the_book_made(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    screen = await run_opened(app, pilot, "3", key)
+    assert (screen.run_id, screen.part) == ("a41f00aa11bb", "exposure")
+    await pilot.press("escape")
+    screen = await run_opened(app, pilot, "4", key)
+    assert (screen.run_id, screen.part) == ("a41f00aa11bb", "regimes")
+    assert "BULL" in str(screen.query_one("#told", Lines).render())
+
+
+@shows("next_part")
+async def goes_through_the_parts_and_round(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    screen = await run_opened(app, pilot, "2", "enter")
+    seen = []
+    for _ in PARTS:
+        seen.append(screen.part)
+        await pilot.press(key)
+    assert tuple(seen) == PARTS
+    assert screen.part == PARTS[0]
+
+
+@shows("part_before")
+async def goes_back_through_the_parts(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    screen = await run_opened(app, pilot, "2", "enter")
+    await pilot.press(key, key)
+    assert screen.part == PARTS[-2]
+
+
+@shows("filter_trades")
+async def filters_trips_and_fills(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    screen = await run_opened(app, pilot, "2", "enter", "h", "h")
+    grid = screen.query_one("#trips", Grid)
+    every = len(grid.shown)
+    await pilot.press(key, *"book", "enter")
+    assert grid.has_focus
+    assert (every, len(grid.shown)) == (40, 20)
+    await pilot.press("escape")
+    assert len(grid.shown) == 40
+    await pilot.press("escape")
+    assert not isinstance(app.screen, Modal)
 
 
 @shows("session")
@@ -381,8 +461,9 @@ def test_no_two_keys_that_are_live_together_clash() -> None:
         ]
         names = [name for name, _ in live]
         assert len(names) == len(set(names)), live
-    modal = [name for key in keys.REGISTRY if key.where in ("everywhere", "modal", "series") for name in key.keys]
-    assert len(modal) == len(set(modal)), modal
+    for place in ("series", "run"):
+        modal = [name for key in keys.REGISTRY if key.where in ("everywhere", "modal", place) for name in key.keys]
+        assert len(modal) == len(set(modal)), modal
 
 
 def test_kill_keys_are_never_bound_to_anything_else() -> None:

@@ -90,6 +90,7 @@ def render_html(
         body += [_figure(key, title, pictures[key]) for key, (title, _) in PICTURES.items() if key in pictures]
         body += ["<h2>Metrics</h2>", _metrics(found), "<h2>Against benchmarks</h2>", _benchmarks(found)]
         body += ["<h2>Returns by month</h2>", _months(found), "<h2>By regime</h2>", _regimes(found)]
+        body += ["<h2>Under stress</h2>", _stress(found)] if found.stress else []
         body += ["<h2>Round trips of the book</h2>", *_trips(found)]
         body += ["<h2>Assumptions</h2>", *(f"<p>{escape(text)}</p>" for text in found.assumptions)]
         body += ["<h2>Conventions</h2>", _conventions(found.conventions)]
@@ -177,6 +178,12 @@ def _months(found: Performance) -> str:
 def _regimes(found: Performance) -> str:
     head = ("axis", "state", "of", "n days", "share", "mean a day, bp", "95 %", "annualised", "Sharpe", "95 %")
     return _table(head, [_by_state(item) for item in found.regimes], words=3)
+
+
+def _stress(found: Performance) -> str:
+    names = [name for name in found.stress[0] if name != "scenario"]
+    rows = [[str(item["scenario"]), *(_value(name, item.get(name)) for name in names)] for item in found.stress]
+    return _table(["scenario", *names], rows)
 
 
 def _by_state(item: ByState) -> list[str]:

@@ -114,7 +114,7 @@ class Performance:
 
     ts_ns : points of the metrics' series, the first is the starting capital; the tuples beside it are as long
     drawdown : fraction <= 0; gross, net, turnover : by day, fractions of NAV; rolling_sharpe : None before the window
-    interest : money since the start
+    interest : money since the start; stress : scenario and measures of the run made again under worse terms
     """
 
     run_id: str
@@ -136,6 +136,7 @@ class Performance:
     years: tuple[PeriodReturn, ...]
     trips: tuple[Trip, ...]
     regimes: tuple[ByState, ...]
+    stress: tuple[dict[str, Any], ...]
     assumptions: tuple[str, ...]
     conventions: dict[str, str]
 
@@ -177,6 +178,7 @@ def read_performance(store: RunStore, run_id: str) -> Performance | None:
         years=_periods(series, by_year=True),
         trips=_trips(store.table(run_id, "roundtrips")),
         regimes=_regimes(days, document, series, strategies, seed=int.from_bytes(run_id.encode())),
+        stress=tuple(document.get("stress") or ()),
         assumptions=tuple(document["assumptions"]),
         conventions=_conventions(document["conventions"], year),
     )
@@ -317,6 +319,7 @@ def _conventions(stored: Mapping[str, str], year: int) -> dict[str, str]:
         "curve of a model": "PnL of its own holdings since the start, costs borne included, money; all models and "
         "interest add up to the book. Its returns are those of capital + PnL",
         "attribution": "PnL and exposure by model over time; crossing between models is at the fill price, free",
+        "stress": "the recorded wishes of the models carried out again under the terms of each scenario",
         "return of a trip": "fraction; net PnL / (largest size held * average entry price)",
     }
     words = {"{A}": str(year), "{W}": str(rolling_window(year))}

@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.text import Text
 from textual import events, work
@@ -21,11 +21,22 @@ from tradeterm.core.time import from_ns
 from tradeterm.tui import keys, themes
 from tradeterm.tui.driver import with_kill
 from tradeterm.tui.jobs import Runner
-from tradeterm.tui.messages import JobMoved, LatchMoved, PollerStopped, RunRead, SeriesRead, ViewUpdated
+from tradeterm.tui.messages import (
+    ComparisonRead,
+    JobMoved,
+    LatchMoved,
+    PerformanceRead,
+    PollerStopped,
+    RunRead,
+    SeriesRead,
+    ViewUpdated,
+)
 from tradeterm.tui.poller import Poller
-from tradeterm.tui.readers import Readers
+from tradeterm.tui.readers import ODD, Readers
+from tradeterm.tui.screens.compare import CompareScreen
 from tradeterm.tui.screens.help import HelpScreen
 from tradeterm.tui.screens.modal import Palette
+from tradeterm.tui.screens.run import RunScreen
 from tradeterm.tui.screens.series import SeriesScreen
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.status_bar import StatusBar
@@ -45,6 +56,8 @@ if TYPE_CHECKING:
     from tradeterm.views.status import StatusView
 
 __all__ = ["TradetermApp", "command_of", "run"]
+
+Found = TypeVar("Found")
 
 
 class TradetermApp(App[object]):
@@ -183,6 +196,18 @@ class TradetermApp(App[object]):
             if isinstance(screen, SeriesScreen) and screen.key == message.key:
                 screen.take(message.found, message.bars)
 
+    def on_performance_read(self, message: PerformanceRead) -> None:
+        """Show a run that its screen asked for."""
+        for screen in self.screen_stack:
+            if isinstance(screen, RunScreen) and screen.run_id == message.run_id:
+                screen.take(message.found, message.run)
+
+    def on_comparison_read(self, message: ComparisonRead) -> None:
+        """Show runs side by side that their screen asked for."""
+        for screen in self.screen_stack:
+            if isinstance(screen, CompareScreen) and screen.run_ids == message.run_ids:
+                screen.take(message.found)
+
     def on_poller_stopped(self, message: PollerStopped) -> None:
         """End with the poller's own failure: a screen that no longer follows the stores would lie."""
         raise message.failure
@@ -210,13 +235,33 @@ class TradetermApp(App[object]):
     @work(thread=True, exclusive=True, exit_on_error=False, group="run")
     def read_run(self, run_id: str) -> None:
         """Read one run for pane 2."""
+        self.post_message(RunRead(run_id, self._read(lambda: build_run(self.workspace, run_id), f"run {run_id}")))
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="performance")
+    def read_performance(self, run_id: str) -> None:
+        """Read one run in full for its screen."""
+        from tradeterm.views.performance import build
+
+        found = self._read(lambda: build(self.workspace, run_id), f"run {run_id}")
+        run = self._read(lambda: build_run(self.workspace, run_id), f"run {run_id}")
+        self.post_message(PerformanceRead(run_id, found, run))
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="comparison")
+    def read_comparison(self, run_ids: tuple[str, ...]) -> None:
+        """Read runs side by side for their screen."""
+        from tradeterm.views.comparison import build
+
+        found = self._read(lambda: build(self.workspace, run_ids), f"runs {', '.join(run_ids)}")
+        self.post_message(ComparisonRead(run_ids, found))
+
+    def _read(self, build: Callable[[], Found | None], what: str) -> Found | str:
+        """Read something, or say in a line why it can't be."""
         try:
-            found = build_run(self.workspace, run_id) or f"run {run_id} is in no ledger"
+            return build() or f"{what}: in no ledger"
         except TradetermError as failure:
-            found = str(failure)
-        except (LookupError, TypeError, ValueError) as failure:
-            found = f"run {run_id} can't be shown ({type(failure).__name__}: {failure})"
-        self.post_message(RunRead(run_id, found))
+            return str(failure)
+        except ODD as failure:
+            return f"{what} can't be shown ({type(failure).__name__}: {failure})"
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="series")
     def read_series(self, key: BarKey) -> None:
@@ -232,6 +277,9 @@ class TradetermApp(App[object]):
             return
         if isinstance(self.screen, SeriesScreen):
             self.push_screen(HelpScreen("series"))
+            return
+        if isinstance(self.screen, RunScreen):
+            self.push_screen(HelpScreen("run"))
             return
         self.push_screen(HelpScreen(self.screen.active if isinstance(self.screen, WorkScreen) else None))
 

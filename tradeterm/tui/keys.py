@@ -9,7 +9,9 @@ from textual.binding import Binding
 
 __all__ = ["KILL_KEYS", "NOUNS", "PANES", "PLACES", "REGISTRY", "Key", "bindings", "keys_of", "markdown"]
 
-Where = Literal["everywhere", "work", "table", "modal", "series", "data", "runs", "book", "regime", "board", "orders"]
+Where = Literal[
+    "everywhere", "work", "table", "modal", "series", "run", "data", "runs", "book", "regime", "board", "orders"
+]
 
 # Never printable, as an input would take those, and in no user's keymap.
 KILL_KEYS = frozenset({"f9", "ctrl+g"})
@@ -29,6 +31,7 @@ PLACES: dict[str, str] = {
     "table": "Tables",
     "modal": "Modals",
     "series": "Detail of a bar file",
+    "run": "One run in full",
     **{name: f"Pane {number}, {NOUNS[name]}" for number, name in enumerate(PANES, 1)},
 }
 
@@ -169,6 +172,17 @@ REGISTRY: tuple[Key, ...] = (
     _key("earlier", "left h", "screen.scroll_bars(-1)", "earlier", "Earlier bars.", "series", shown="h, left"),
     _key("later", "right l", "screen.scroll_bars(1)", "later", "Later bars.", "series", shown="l, right"),
     _key("newest", "0", "screen.newest", "newest", "The newest bars, one to a candle.", "series"),
+    _key("part_before", "left h", "screen.part(-1)", "part before", "The part before.", "run", shown="h, left"),
+    _key("next_part", "right l", "screen.part(1)", "next part", "The next part.", "run", shown="l, right"),
+    _key(
+        "filter_trades",
+        "slash",
+        "screen.filter",
+        "filter",
+        "Show only trips or fills that hold a text; begin with ! for those that don't.",
+        "run",
+        shown="/",
+    ),
     _key("update", "u", "screen.update", "update", "Fetch what is new: `tradeterm data update`.", "data", footer=True),
     _key(
         "validate",
@@ -203,10 +217,38 @@ REGISTRY: tuple[Key, ...] = (
         "space",
         "screen.mark",
         "compare",
-        "Mark a run; enter then shows the marked ones side by side.",
+        "Mark a run, four at most; enter then shows the marked ones side by side.",
         "runs",
         footer=True,
         palette=False,
+    ),
+    _key("sort", "S", "screen.sort_runs", "sort", "Next order: recorded, Sharpe, CAGR, drawdown and others.", "runs"),
+    _key(
+        "report",
+        "e",
+        "screen.report",
+        "report",
+        "Make pictures and page of the run under the cursor: `tradeterm backtest report`.",
+        "runs",
+        footer=True,
+    ),
+    _key(
+        "book_performance",
+        "p",
+        "screen.performance",
+        "performance",
+        "What the book of this pane made: exposure, turnover, models, attribution.",
+        "book",
+        footer=True,
+    ),
+    _key(
+        "regime_performance",
+        "p",
+        "screen.performance",
+        "performance",
+        "What the book and each model made in each regime, with n and intervals.",
+        "regime",
+        footer=True,
     ),
     _key("promote", "p", "screen.promote", "promote", "What the gate to the next stage still needs.", "board"),
 )

@@ -10,10 +10,21 @@ if TYPE_CHECKING:
     from tradeterm.core.market import BarKey
     from tradeterm.tui.jobs import Job
     from tradeterm.views.candles import Shown
+    from tradeterm.views.comparison import ComparisonView
+    from tradeterm.views.performance import PerformanceView
     from tradeterm.views.runs import RunView
     from tradeterm.views.series import SeriesView
 
-__all__ = ["JobMoved", "LatchMoved", "PollerStopped", "RunRead", "SeriesRead", "ViewUpdated"]
+__all__ = [
+    "ComparisonRead",
+    "JobMoved",
+    "LatchMoved",
+    "PerformanceRead",
+    "PollerStopped",
+    "RunRead",
+    "SeriesRead",
+    "ViewUpdated",
+]
 
 
 class ViewUpdated(Message):
@@ -54,6 +65,22 @@ class RunRead(Message):
     def __init__(self, run_id: str, found: RunView | str) -> None:
         super().__init__()
         self.run_id, self.found = run_id, found
+
+
+class PerformanceRead(Message):
+    """A run was read as its report shows it, with its newest fills, or can't be: then a line says why."""
+
+    def __init__(self, run_id: str, found: PerformanceView | str, run: RunView | str) -> None:
+        super().__init__()
+        self.run_id, self.found, self.run = run_id, found, run
+
+
+class ComparisonRead(Message):
+    """Runs were read side by side, or can't be: then ``found`` says why in one line."""
+
+    def __init__(self, run_ids: tuple[str, ...], found: ComparisonView | str) -> None:
+        super().__init__()
+        self.run_ids, self.found = run_ids, found
 
 
 class PollerStopped(Message):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 
+from tradeterm.tui import keys
 from tradeterm.tui.cells import (
     BAD,
     DASH,
@@ -37,6 +38,7 @@ from tradeterm.tui.widgets.lines import Lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from textual.binding import BindingType
     from textual.widget import Widget
 
     from tradeterm.views.book import BookView, LimitUse, Position
@@ -62,6 +64,7 @@ class BookPane(Pane):
     """The book of the newest snapshot."""
 
     NAME: ClassVar[str] = "book"
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("book")]
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column(name="asset", width=9),
         Column(name="target", width=6, right=True),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 
+from tradeterm.tui import keys
 from tradeterm.tui.cells import DASH, DIM, HEAD, WARN, Column, Row, age, date, decision, pairs, percent, stamp, table
 from tradeterm.tui.panes.pane import Detail, Pane
 from tradeterm.tui.widgets.grid import Grid
@@ -14,6 +15,7 @@ from tradeterm.tui.widgets.lines import Lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from textual.binding import BindingType
     from textual.widget import Widget
 
     from tradeterm.views.regime import Axis, Change, RegimeView
@@ -38,6 +40,7 @@ class RegimePane(Pane):
     """Axes with state, since, input and freshness."""
 
     NAME: ClassVar[str] = "regime"
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("regime")]
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column(name="axis", width=10),
         Column(name="state", width=9),

@@ -10,26 +10,24 @@ from textual.message import Message
 from tradeterm.tui import keys
 from tradeterm.tui.cells import (
     BAD,
-    DASH,
     DIM,
     WARN,
     Column,
     Row,
     date,
-    initials,
-    money,
-    pairs,
     percent,
     prose,
     quantity,
     signed,
-    stamp,
-    table,
 )
-from tradeterm.tui.panes.pane import Detail, Pane
+from tradeterm.tui.panes.pane import Pane
+from tradeterm.tui.screens.compare import CompareScreen
+from tradeterm.tui.screens.run import RunScreen
+from tradeterm.tui.screens.run_lines import fill_words
 from tradeterm.tui.widgets.chart import Chart
 from tradeterm.tui.widgets.grid import Grid
 from tradeterm.tui.widgets.lines import Lines
+from tradeterm.views.selection import ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,35 +35,14 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.widget import Widget
 
+    from tradeterm.tui.screens.modal import Modal
     from tradeterm.views.runs import RunRow, RunsView, RunView
 
 __all__ = ["RunWanted", "RunsPane"]
 
 _MOST_KEPT = 16
-_TRADES = (
-    Column(name="filled", width=12),
-    Column(name="symbol", width=9, grow=True),
-    Column(name="side", width=4),
-    Column(name="qty", width=10, right=True),
-    Column(name="price", width=11, right=True),
-    Column(name="notional", width=12, right=True, rank=1),
-    Column(name="costs", width=8, right=True, rank=2),
-)
-_COMPARED = (
-    ("name", lambda row: row.name),
-    ("period", lambda row: f"{date(row.start_ns)[:7]}..{date(row.end_ns)[:7]}"),
-    ("fill", lambda row: _fill(row)),
-    ("total return", lambda row: percent(row.total_return)),
-    ("CAGR", lambda row: percent(row.cagr)),
-    ("volatility", lambda row: percent(row.volatility)),
-    ("Sharpe", lambda row: signed(row.sharpe)),
-    ("max drawdown", lambda row: percent(row.max_drawdown)),
-    ("win rate", lambda row: percent(row.win_rate)),
-    ("round trips", lambda row: quantity(row.trades)),
-    ("BPS", lambda row: signed(row.bps_score)),
-    ("BPS robust", lambda row: DASH if row.bps_robust is None else f"{row.bps_robust:.1f}"),
-    ("certificate", lambda row: "ok" if row.certificate.ok else "FAILED"),
-)
+_MOST_MARKED = 4
+_ORDERS = ("recorded", "sharpe", "cagr", "max_drawdown", "total_return", "bps_score", "trades", "name", "end")
 
 
 class RunWanted(Message):
@@ -97,6 +74,7 @@ class RunsPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self.marked: set[str] = set()
+        self.order = _ORDERS[0]
         self._read: dict[str, RunView | str] = {}
 
     def body(self) -> Iterable[Widget]:
@@ -114,7 +92,7 @@ class RunsPane(Pane):
 
     def rows(self) -> Sequence[Row]:
         """One row per run."""
-        return [_row(item, marked=item.run_id in self.marked) for item in self.view.runs]
+        return [_row(item, marked=item.run_id in self.marked) for item in ordered(list(self.view.runs), self.order)]
 
     def fill(self) -> None:
         """Show the run under the cursor."""
@@ -124,6 +102,7 @@ class RunsPane(Pane):
         """Count the runs."""
         failed = sum(not row.certificate.ok for row in self.view.runs)
         text = f"{self.view.total} run{'' if self.view.total == 1 else 's'}"
+        text += f"  by {self.order}" if self.order != _ORDERS[0] else ""
         return text + (f"  {failed} uncertified" if failed else ""), failed > 0
 
     def on_data_table_row_highlighted(self) -> None:
@@ -138,22 +117,31 @@ class RunsPane(Pane):
         self._read[run_id] = found
         self._draw()
 
-    def mark(self) -> None:
-        """Mark the run under the cursor for comparison, or unmark it."""
+    def mark(self) -> bool:
+        """Mark the run under the cursor for comparison, or unmark it; False where four are marked already."""
         current = self.grid.current
-        if current is not None:
-            self.marked ^= {current}
-            self.grid.show(self.rows())
+        if current is None:
+            return True
+        if current not in self.marked and len(self.marked) >= _MOST_MARKED:
+            return False
+        self.marked ^= {current}
+        self.grid.show(self.rows())
+        return True
 
-    def detail(self, key: str) -> Detail | None:
-        """Tell everything about a run, or compare the marked ones."""
-        chosen = [row for row in self.view.runs if row.run_id in self.marked]
+    def next_order(self) -> str:
+        """Sort by the next order, and return its name."""
+        self.order = _ORDERS[(_ORDERS.index(self.order) + 1) % len(_ORDERS)]
+        if self.view is not None:
+            self.repaint()
+        return self.order
+
+    def opened(self, key: str) -> Modal[Any] | None:
+        """Open a run in full, or the marked ones side by side."""
+        chosen = tuple(row.run_id for row in self.view.runs if row.run_id in self.marked)
         if len(chosen) > 1:
-            return f"{len(chosen)} runs compared", lambda width: _compared(chosen, width)
+            return CompareScreen(chosen)
         row = next((item for item in self.view.runs if item.run_id == key), None)
-        if row is None:
-            return None
-        return f"run {key}", lambda width: _told(row, self._read.get(key), width)
+        return None if row is None else RunScreen(key, row)
 
     def _draw(self) -> None:
         current = self.grid.current
@@ -167,10 +155,6 @@ class RunsPane(Pane):
         self.query_one("#equity", Chart).show(times, [point.nav for point in points] if certified else [])
         self.query_one("#drawdown", Chart).show(times, [point.drawdown for point in points] if certified else [])
         self.query_one("#run-line", Lines).show(lambda width: _headline(row, found, width))
-
-
-def _fill(row: RunRow) -> str:
-    return "close, optimistic" if row.fill == "close" else "next open"
 
 
 def _row(item: RunRow, *, marked: bool) -> Row:
@@ -187,7 +171,7 @@ def _row(item: RunRow, *, marked: bool) -> Row:
             percent(item.max_drawdown),
             signed(item.bps_score),
             quantity(item.trades),
-            _fill(item),
+            fill_words(item),
         ),
     )
 
@@ -204,105 +188,3 @@ def _headline(row: RunRow | None, found: RunView | str | None, width: int) -> li
     elif found is None:
         lines.append(Text("reading the run", DIM))
     return lines
-
-
-def _told(row: RunRow, found: RunView | str | None, width: int) -> list[Text]:
-    lines = [Text("SAMPLE: on made-up bars", WARN)] if row.sample else []
-    told = {
-        "name": f"{row.name} ({row.kind}, profile {row.profile})",
-        "period": f"{date(row.start_ns)} to {date(row.end_ns)}, {row.timeframe}, fill {_fill(row)}",
-        "strategies": ", ".join(row.strategies),
-        "certificate": _certificate(row),
-        "ladder": row.ladder or DASH,
-    }
-    lines += [*pairs(told, width), Text()]
-    if found is None:
-        return [*lines, Text("reading the run", DIM)]
-    if isinstance(found, str):
-        return lines + prose(f"! {found}", width, WARN)
-    if found.failures:
-        lines += [Text("decisions that changed without the future", BAD), *map(Text, found.failures[:20]), Text()]
-    lines += _metrics(found, width)
-    lines += [Text(), Text(f"newest {len(found.trades)} of {found.fills} fills", DIM)]
-    return lines + table(_TRADES, [_trade(number, item) for number, item in enumerate(found.trades)], width)
-
-
-def _certificate(row: RunRow) -> str:
-    found = row.certificate
-    words = "no look-ahead found" if found.ok else "FAILED, no metrics are shown"
-    return f"{words}; {found.checked:,} of {found.decisions:,} decisions ({found.coverage})"
-
-
-def _metrics(found: RunView, width: int) -> list[Text]:
-    parts = {"book": found.metrics, **{initials(name): values for name, values in found.strategies.items()}}
-    columns = (Column(name="", width=18, grow=True), *(Column(name=name, width=9, right=True) for name in parts))
-    rows = [
-        Row(key=name, cells=(name, *(_value(name, values.get(name)) for values in parts.values())))
-        for name in sorted(
-            found.metrics, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)
-        )
-    ]
-    return table(columns, rows, width) if rows else []
-
-
-_FIRST = (
-    "total_return",
-    "cagr",
-    "volatility",
-    "sharpe",
-    "sortino",
-    "calmar",
-    "max_drawdown",
-    "bps_score",
-    "bps_robust",
-    "trades",
-    "win_rate",
-    "profit_factor",
-    "exposure",
-    "turnover",
-)
-_FRACTIONS = frozenset(
-    {
-        "total_return",
-        "cagr",
-        "volatility",
-        "max_drawdown",
-        "var_95",
-        "cvar_95",
-        "win_rate",
-        "exposure",
-        "time_in_market",
-        "turnover",
-        "best_day",
-        "worst_day",
-        "psr",
-    }
-)
-
-
-def _value(name: str, value: Any) -> str:
-    if not isinstance(value, (int, float)):
-        return DASH
-    return percent(value, 2) if name in _FRACTIONS else f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
-
-
-def _trade(number: int, item: Any) -> Row:
-    costs = money(item.fee + item.slippage)
-    return Row(
-        key=str(number),
-        cells=(
-            stamp(item.at_ns),
-            item.symbol,
-            item.side,
-            quantity(item.quantity),
-            money(item.price),
-            money(item.notional),
-            costs,
-        ),
-    )
-
-
-def _compared(rows: Sequence[RunRow], width: int) -> list[Text]:
-    columns = (Column(name="", width=14), *(Column(name=row.run_id[:6], width=16, right=True, rank=1) for row in rows))
-    body = [Row(key=name, cells=(name, *(tell(row) for row in rows))) for name, tell in _COMPARED]
-    return table(columns, body, width)

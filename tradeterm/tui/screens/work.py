@@ -21,6 +21,7 @@ from tradeterm.tui.panes.regime import RegimePane
 from tradeterm.tui.panes.runs import RunsPane, RunWanted
 from tradeterm.tui.screens.detail import DetailScreen
 from tradeterm.tui.screens.form import Field, FormScreen
+from tradeterm.tui.screens.run import RunScreen
 from tradeterm.tui.widgets.status_bar import StatusBar
 from tradeterm.tui.widgets.tabs import Tabs
 
@@ -256,7 +257,31 @@ class WorkScreen(Screen[None]):
 
     def action_mark(self) -> None:
         """Mark the run under the cursor."""
-        cast("RunsPane", self.pane_of("runs")).mark()
+        if not cast("RunsPane", self.pane_of("runs")).mark():
+            self.say("four runs are marked already; space on one of them unmarks it")
+
+    def action_sort_runs(self) -> None:
+        """Sort the runs by the next order."""
+        self.say(f"runs by {cast('RunsPane', self.pane_of('runs')).next_order()}")
+
+    def action_report(self) -> None:
+        """Make the report of the run under the cursor."""
+        current = self.pane_of("runs").grid.current
+        if current is None:
+            self.say("no run under the cursor")
+            return
+        self._run("report", ["backtest", "report", current], pane="runs")
+
+    def action_performance(self) -> None:
+        """Show what the book of the newest snapshot made, on pane 4 by regime."""
+        view = self.pane_of("book").view
+        if view is None or view.run_id is None:
+            self.say("no book yet; D runs the daily, which makes one")
+            return
+        runs = self.pane_of("runs").view
+        row = next((item for item in runs.runs if item.run_id == view.run_id), None) if runs is not None else None
+        part = "regimes" if self.active == "regime" else "exposure"
+        self.app.push_screen(RunScreen(view.run_id, row, part))
 
     def action_session(self) -> None:
         """Say what a session needs."""

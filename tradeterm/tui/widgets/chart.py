@@ -50,6 +50,11 @@ class Chart(PlotextPlot):
         # Frame and labels take the colours of the widget; the line's is one of the terminal's, as in cells.
         self.theme = "clear"
 
+    def say(self, form: Callable[[float], str]) -> None:
+        """Label the levels so from the next drawing on."""
+        if form is not self._form:
+            self._form, self._drawn = form, ()
+
     def show(self, times: Sequence[int], values: Sequence[float]) -> None:
         """Draw these points; nothing is drawn for fewer than two."""
         self._times, self._values = tuple(times), tuple(values)
