@@ -23,6 +23,8 @@ PICTURES = (
     ("portfolio-80x24", 80, 24, "3"),
     # BTC/USDT h4, the eleventh row.
     ("bars-80x24", 80, 24, ",".join(["1", *["j"] * 10, "enter"])),
+    # The regimes of the book's run.
+    ("run-80x24", 80, 24, "4,p"),
     ("killed-80x24", 80, 24, "6,f9"),
 )
 
@@ -41,12 +43,29 @@ def main() -> int:
             )
         os.environ.pop("NO_COLOR", None)
         IMAGES.mkdir(exist_ok=True)
+        _report(root)
         for name, columns, rows, keys in PICTURES:
             svg = asyncio.run(_picture(root, columns, rows, [key for key in keys.split(",") if key]))
             (IMAGES / f"{name}.svg").write_text(svg)
             print(IMAGES.relative_to(ROOT) / f"{name}.svg")
             (root / "results" / "KILL").unlink(missing_ok=True)
     return 0
+
+
+def _report(root: Path) -> None:
+    """Make the report of the newest run, and take one picture from it."""
+    subprocess.run(
+        [sys.executable, "-m", "tradeterm", "backtest", "report", "--workspace", str(root)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    (made,) = (root / "results" / "plots").glob("*/equity.svg")
+    # On a ground of its own: a page of documentation may be dark.
+    text = made.read_text().replace(
+        '<g id="patch_1">', '<rect width="100%" height="100%" fill="white"/><g id="patch_1">'
+    )
+    (IMAGES / "report-equity.svg").write_text(text)
+    print(IMAGES.relative_to(ROOT) / "report-equity.svg")
 
 
 async def _picture(root: Path, columns: int, rows: int, keys: list[str]) -> str:

@@ -20,6 +20,7 @@ __all__ = ["LISTED", "charts", "show_comparison", "show_performance", "show_runs
 
 LISTED = ("total_return", "cagr", "sharpe", "max_drawdown", "win_rate", "trades", "bps_score")
 _MONTHS = tuple(f"{month:02d}" for month in range(1, 13))
+_MARKERS = ("braille", "·", "+")
 _WIDEST, _HIGH, _LOW = 120, 14, 8
 
 
@@ -133,11 +134,12 @@ def _drawn(
     figure.plot_size(width, height)
     step = max(1, len(ts_ns) // (2 * width))
     places = sorted({*range(0, len(ts_ns), step), len(ts_ns) - 1})
-    for curve, name in zip(curves, names, strict=True):
-        figure.plot(places, [curve[place] for place in places], marker="braille", label=name)
+    for curve, name, marker in zip(curves, names, _MARKERS, strict=False):
+        figure.plot(places, [curve[place] for place in places], marker=marker, label=name)
     last = len(ts_ns) - 1
     figure.xticks([0, last // 2, last], [iso_date(ts_ns[place]) for place in (0, last // 2, last)])
-    text = str(figure.build())
+    # Told apart by their marks, so that nothing is lost without colour.
+    text = str(figure.uncolorize(figure.build()))
     figure.clear_figure()
     return text
 

@@ -16,6 +16,7 @@ from tradeterm.tui.cells import (
     Column,
     Row,
     date,
+    fit,
     initials,
     instant,
     money,
@@ -25,7 +26,6 @@ from tradeterm.tui.cells import (
     prose,
     quantity,
     signed,
-    stamp,
     table,
     tone,
 )
@@ -72,23 +72,23 @@ TRIPS = (
     Column(name="cost", width=9, right=True, rank=2),
 )
 FILLS = (
-    Column(name="filled", width=12),
+    Column(name="filled", width=17),
     Column(name="symbol", width=9, grow=True),
     Column(name="side", width=4),
     Column(name="quantity", width=10, right=True),
     Column(name="price", width=11, right=True),
     Column(name="notional", width=12, right=True, rank=1),
     Column(name="costs", width=8, right=True, rank=2),
-    Column(name="decided", width=12, rank=3),
+    Column(name="decided", width=17, rank=3),
 )
 _STATES = (
     Column(name="axis", width=10),
     Column(name="state", width=9),
-    Column(name="n days", width=6, right=True),
+    Column(name="n", width=5, right=True),
     Column(name="mean bp", width=7, right=True),
-    Column(name="95 %", width=15, right=True),
+    Column(name="95 %", width=13, right=True),
     Column(name="Sharpe", width=6, right=True),
-    Column(name="95 % ", width=14, right=True, rank=1, grow=True),
+    Column(name="95 % ", width=12, right=True),
     Column(name="a year", width=7, right=True, rank=2),
     Column(name="share", width=6, right=True, rank=3),
 )
@@ -223,9 +223,10 @@ def _headline(part: str, found: Performance) -> list[Text]:
         told = {"exposure": "mean exposure", "time_in_market": "days in the market", "turnover": "turnover a year"}
         return [Text("   ".join(f"{label} {metric_text(key, values.get(key))}" for key, label in told.items()))]
     if part == "rolling":
-        related = ("beta", "alpha", "correlation", "information_ratio")
+        related = {"beta": "beta", "alpha": "alpha", "correlation": "correlation", "information_ratio": "IR"}
         return [
-            Text(f"{item.name}: " + "  ".join(f"{key} {metric_text(key, item.metrics.get(key))}" for key in related))
+            Text("  ".join(f"{label} {metric_text(key, item.metrics.get(key))}" for key, label in related.items()))
+            + Text(f"  against {item.name}")
             for item in found.benchmarks
         ]
     keys = ("cagr", "sharpe", "max_drawdown")
@@ -331,7 +332,7 @@ def _models(found: Performance, width: int) -> list[Text]:
         Column(name="turnover", width=8, right=True, rank=2),
         Column(name="PnL over time", width=20, grow=True),
     )
-    spark = max(12, min(60, width - 66 if width > 86 else width - 46))
+    spark = fit(columns, width)[-1][2]
     rows = [_model_row(item, found.strategy_metrics.get(item.name) or {}, spark) for item in found.strategies]
     rows.append(
         Row(
@@ -443,14 +444,14 @@ def _fill_row(place: int, item: Trade) -> Row:
     return Row(
         key=str(place),
         cells=(
-            stamp(item.at_ns),
+            instant(item.at_ns),
             item.symbol,
             item.side,
             quantity(item.quantity),
             money(item.price),
             money(item.notional),
             money(item.fee + item.slippage),
-            stamp(item.ts_ns),
+            instant(item.ts_ns),
         ),
     )
 

@@ -263,6 +263,7 @@ class WorkScreen(Screen[None]):
     def action_sort_runs(self) -> None:
         """Sort the runs by the next order."""
         self.say(f"runs by {cast('RunsPane', self.pane_of('runs')).next_order()}")
+        self._show_tabs()
 
     def action_report(self) -> None:
         """Make the report of the run under the cursor."""
