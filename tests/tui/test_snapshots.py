@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixed_views import DETAIL, NOW, RUN, RUNS, VIEWS, shown_bars, status
+from fixed_views import COMPARISON, DETAIL, NOW, PERFORMANCE, RUN, RUNS, VIEWS, shown_bars, status
 from textual.pilot import Pilot
 
 from tradeterm import killfile
@@ -19,7 +19,7 @@ from tradeterm.store.progress import Part
 from tradeterm.tui.app import TradetermApp
 from tradeterm.tui.jobs import Job
 from tradeterm.tui.keys import PANES
-from tradeterm.tui.messages import JobMoved, RunRead, SeriesRead
+from tradeterm.tui.messages import ComparisonRead, JobMoved, PerformanceRead, RunRead, SeriesRead
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.lines import Lines
 from tradeterm.tui.widgets.tabs import Tabs
@@ -82,6 +82,7 @@ def app(make_app: MakeApp) -> TradetermApp:
     """The app on fixed views; runs come from them, not from a store."""
     made = make_app()
     made.read_run = lambda run_id: None  # type: ignore[assignment,method-assign]
+    made.read_performance = lambda run_id: None  # type: ignore[assignment,method-assign]
     return made
 
 
@@ -103,6 +104,21 @@ def test_series_detail(app: TradetermApp, snap_compare: Compare, size: tuple[int
     read = lambda key: app.post_message(SeriesRead(key, DETAIL, shown_bars()))  # noqa: E731
     app.read_series = read  # type: ignore[assignment,method-assign]
     assert snap_compare(app, terminal_size=size, run_before=pressing("1", "j", "j", "j", "enter"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+@pytest.mark.parametrize("presses", [0, 4, 5, 6, 7], ids=["curves", "months", "regimes", "models", "trips"])
+def test_run_in_full(app: TradetermApp, snap_compare: Compare, presses: int, size: tuple[int, int]) -> None:
+    read = lambda run_id: app.post_message(PerformanceRead(run_id, PERFORMANCE, RUN))  # noqa: E731
+    app.read_performance = read  # type: ignore[assignment,method-assign]
+    assert snap_compare(app, terminal_size=size, run_before=pressing("2", "enter", *["l"] * presses))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+def test_runs_compared(app: TradetermApp, snap_compare: Compare, size: tuple[int, int]) -> None:
+    read = lambda run_ids: app.post_message(ComparisonRead(run_ids, COMPARISON))  # noqa: E731
+    app.read_comparison = read  # type: ignore[assignment,method-assign]
+    assert snap_compare(app, terminal_size=size, run_before=pressing("2", "space", "j", "space", "enter"))
 
 
 def test_series_detail_scrolled_and_without_colour(

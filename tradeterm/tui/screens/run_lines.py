@@ -88,7 +88,7 @@ _STATES = (
     Column(name="mean bp", width=7, right=True),
     Column(name="95 %", width=13, right=True),
     Column(name="Sharpe", width=6, right=True),
-    Column(name="95 % ", width=12, right=True),
+    Column(name="95 % ", width=12, right=True, rank=1),
     Column(name="a year", width=7, right=True, rank=2),
     Column(name="share", width=6, right=True, rank=3),
 )
