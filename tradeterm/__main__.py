@@ -6,6 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tradeterm.config.settings import Settings
     from tradeterm.config.workspace import Workspace
 
@@ -20,8 +22,9 @@ def main() -> None:
 
         sys.exit(killcommand.run(arguments[1:]))
     from tradeterm.cli.diagnostics import run
+    from tradeterm.cli.invocation import Faces
 
-    sys.exit(run(arguments, workstation=_workstation))
+    sys.exit(run(arguments, faces=Faces(workstation=_workstation, service=_service)))
 
 
 def _workstation(workspace: Workspace, settings: Settings) -> int:
@@ -29,6 +32,21 @@ def _workstation(workspace: Workspace, settings: Settings) -> int:
     from tradeterm.tui.app import run
 
     return run(workspace, settings)
+
+
+def _service(
+    workspace: Workspace,
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    profile: str | None,
+    announce: Callable[[str], None],
+) -> int:
+    # FastAPI and uvicorn take 300 ms to import, and no other command needs them.
+    from tradeterm.api.server import run
+
+    return run(workspace, settings, host=host, port=port, profile=profile, announce=announce)
 
 
 if __name__ == "__main__":

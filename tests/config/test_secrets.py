@@ -25,6 +25,7 @@ def test_environment_wins_over_the_file_and_empty_means_absent(tmp_path: Path) -
         "KRAKEN_API_KEY": False,
         "KRAKEN_SECRET_KEY": False,
         "FRED_API_KEY": True,
+        "TRADETERM_API_TOKEN": False,
     }
 
 

@@ -407,3 +407,37 @@ def test_a_file_that_is_no_database_is_broken_in_one_line(tmp_path: Path, conten
             ledger.append("run", "a", {})
         assert "\n" not in str(refused.value)
         assert not ledger.verify().ok
+
+
+def test_pages_by_seq_do_not_move_when_something_is_recorded(tmp_path: Path) -> None:
+    _filled(tmp_path, rows=5)
+    with _ledger(tmp_path) as ledger:
+        first = ledger.facts("signal", newest=2)
+        ledger.append("signal", "later", {})
+        second = ledger.facts("signal", newest=2, before=first[0].seq)
+        assert [fact.key for fact in (*second, *first)] == ["s1", "s2", "s3", "s4"]
+        assert ledger.facts("signal", newest=2, before=1) == []
+        assert (ledger.count("signal"), ledger.count("outcome")) == (6, 0)
+
+
+def test_the_tip_is_the_newest_row_and_empty_without_a_ledger(tmp_path: Path) -> None:
+    with Ledger.reader(tmp_path) as reader:
+        assert (reader.tip().seq, set(reader.tip().hash), reader.count("signal")) == (0, {"0"}, 0)
+    _filled(tmp_path, rows=3)
+    with Ledger.reader(tmp_path) as reader:
+        newest = reader.latest("signal")
+        assert newest is not None
+        assert (reader.tip().seq, reader.tip().hash) == (3, newest.hash)
+
+
+def test_a_reader_at_one_instant_sees_no_later_fact_and_holds_no_writer_up(tmp_path: Path) -> None:
+    _filled(tmp_path, rows=2)
+    with Ledger.reader(tmp_path) as reader, _ledger(tmp_path, timeout_s=0.5) as ledger:
+        with reader.at_one_instant():
+            before = reader.tip()
+            assert ledger.append("signal", "meanwhile", {})
+            assert reader.tip() == before
+            assert [fact.key for fact in reader.facts("signal")] == ["s0", "s1"]
+        assert reader.tip().seq == 3
+    with Ledger.reader(tmp_path / "none") as empty, empty.at_one_instant():
+        assert empty.facts("signal") == []

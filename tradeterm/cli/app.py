@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Records": {
         "sql": ("sql", "Ask DuckDB over bars, runs and facts."),
         "ledger": ("ledger", "Verify the chain of facts."),
+        "serve": ("serve", "Answer other programs over HTTP, read-only."),
     },
 }
 _MODULES = {name: module for section in COMMANDS.values() for name, (module, _) in section.items()}
@@ -51,9 +52,10 @@ class RootGroup(Group):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take out the global options before the rest is parsed."""
-        workstation = ctx.obj
+        faces = ctx.obj
         ctx.obj, rest = split_globals(args)
-        ctx.obj.workstation = workstation
+        if faces is not None:
+            ctx.obj.faces = faces
         return super().parse_args(ctx, rest)
 
     def list_commands(self, ctx: Any) -> list[str]:

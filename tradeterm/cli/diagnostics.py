@@ -27,7 +27,7 @@ from tradeterm.killfile import find_root
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tradeterm.cli.invocation import Workstation
+    from tradeterm.cli.invocation import Faces
     from tradeterm.config.scrub import Scrubber
 
 __all__ = ["BROKEN_PIPE", "INTERRUPTED", "run"]
@@ -37,17 +37,17 @@ BROKEN_PIPE = 141
 _DONE, _FAILED, _USAGE = 0, 1, 2
 
 
-def run(arguments: Sequence[str], *, workstation: Workstation | None = None) -> int:
+def run(arguments: Sequence[str], *, faces: Faces | None = None) -> int:
     """Run one command line and return its exit code; every failure is one line on stderr.
 
-    workstation : what a line without a command opens
+    faces : the workstation and the service, where there are any
     """
     import typer
     from typer.exceptions import TyperException
 
     root = _root(arguments)
     try:
-        return _invoked(arguments, workstation)
+        return _invoked(arguments, faces)
     except TradetermError as error:
         return _report(str(error), error.exit_code, root)
     except TyperException as error:
@@ -62,7 +62,7 @@ def run(arguments: Sequence[str], *, workstation: Workstation | None = None) -> 
         return _report(_crash(error, arguments, root), _FAILED, root)
 
 
-def _invoked(arguments: Sequence[str], workstation: Workstation | None) -> int:
+def _invoked(arguments: Sequence[str], faces: Faces | None) -> int:
     import typer
 
     from tradeterm.cli.app import app
@@ -70,7 +70,7 @@ def _invoked(arguments: Sequence[str], workstation: Workstation | None) -> int:
     code = _DONE
     try:
         command = typer.main.get_command(app)
-        with command.make_context("tradeterm", list(arguments), obj=workstation) as context:
+        with command.make_context("tradeterm", list(arguments), obj=faces) as context:
             command.invoke(context)
     except typer.Exit as ended:
         code = ended.exit_code

@@ -6,10 +6,10 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tradeterm.cli.output import Output
-from tradeterm.core.errors import UsageError
+from tradeterm.core.errors import StoreUnwritable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from tradeterm.config.workspace import Workspace
     from tradeterm.store.ledger import Ledger
 
-    # Opens the other face and returns its exit code; handed in, as no face imports another.
+    # Opens another face and returns its exit code; handed in, as no face imports another.
     Workstation = Callable[[Workspace, Settings], int]
 
-__all__ = ["GLOBAL_OPTIONS", "Invocation", "invocation_of", "split_globals"]
+__all__ = ["GLOBAL_OPTIONS", "Faces", "Invocation", "Service", "invocation_of", "split_globals"]
 
 GLOBAL_OPTIONS: tuple[tuple[str, str], ...] = (
     ("--workspace DIR", "Folder with configs/, strategies/, data/, results/ (else TRADETERM_WORKSPACE, else upward)."),
@@ -37,6 +37,30 @@ _VALUED = ("--workspace", "--profile", "--experiment", "--set")
 _FLAGS = {"--json": "json", "-v": "verbose", "--verbose": "verbose"}
 
 
+class Service(Protocol):
+    """Serves a workspace over HTTP until it is stopped, and returns the exit code."""
+
+    def __call__(
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        *,
+        host: str,
+        port: int,
+        profile: str | None,
+        announce: Callable[[str], None],
+    ) -> int:
+        """Serve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faces:
+    """The other faces, where they are part of the installation."""
+
+    workstation: Workstation | None = None
+    service: Service | None = None
+
+
 @dataclass(slots=True)
 class Invocation:
     """Global options; workspace and settings are resolved on first use, as not every command needs them."""
@@ -47,9 +71,19 @@ class Invocation:
     sets: list[str] = field(default_factory=list)
     json: bool = False
     verbose: bool = False
-    workstation: Workstation | None = None
+    faces: Faces = Faces()
     _workspace: Workspace | None = None
     _settings: Settings | None = None
+
+    @property
+    def workstation(self) -> Workstation | None:
+        """What a line without a command opens."""
+        return self.faces.workstation
+
+    @property
+    def service(self) -> Service | None:
+        """What ``serve`` starts."""
+        return self.faces.service
 
     @property
     def out(self) -> Output:
@@ -94,21 +128,32 @@ class Invocation:
         return Ledger(self.workspace().results, clock=time.time_ns)
 
     @contextmanager
-    def logged(self, proc: str) -> Iterator[None]:
-        """Log this process to the workspace as ``proc``: that it began, how it ended, and what is logged between."""
+    def logged(self, proc: str, *, needed: bool = True) -> Iterator[None]:
+        """Log this process to the workspace as ``proc``: that it began, how it ended, and what is logged between.
+
+        needed : whether a folder that can't be written is an error; else only stderr is written to
+        """
         from loguru import logger
 
-        from tradeterm.config.log import configure
+        from tradeterm.config.log import configure, only_stderr
 
         settings = self.settings()
-        log = configure(
-            self.workspace(),
-            settings.secrets,
-            None,
-            proc=proc,
-            settings=settings.config.system.log,
-            stderr_level="INFO" if self.verbose else "WARNING",
-        )
+        level = "INFO" if self.verbose else "WARNING"
+        try:
+            log = configure(
+                self.workspace(),
+                settings.secrets,
+                None,
+                proc=proc,
+                settings=settings.config.system.log,
+                stderr_level=level,
+            )
+        except StoreUnwritable:
+            if needed:
+                raise
+            only_stderr(settings.secrets, stderr_level=level)
+            yield
+            return
         logger.info("{} began", proc, profile=settings.profile, config_hash=settings.config_hash)
         try:
             yield

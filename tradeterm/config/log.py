@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tradeterm.config.secrets import Secrets
     from tradeterm.config.workspace import Workspace
 
-__all__ = ["STREAMS", "Log", "Stream", "configure", "stream"]
+__all__ = ["STREAMS", "Log", "Stream", "configure", "only_stderr", "stream"]
 
 Stream = Literal["app", "trades", "orders", "performance", "errors"]
 STREAMS: tuple[Stream, ...] = ("app", "trades", "orders", "performance", "errors")
@@ -129,6 +129,24 @@ def configure(
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.INFO)
     return log
+
+
+def only_stderr(secrets: Secrets, *, stderr_level: str = "WARNING") -> None:
+    """Log to stderr alone: for a process that only reads, in a workspace that can't be written."""
+    scrub = Scrubber(secrets.values(), secrets.pairs())
+    logger.remove()
+
+    def show(message: Message) -> None:
+        sys.stderr.write(scrub(str(message)))
+
+    logger.add(
+        show,
+        level=stderr_level,
+        diagnose=False,
+        backtrace=False,
+        format="{level}: {message}",
+    )
+    logging.basicConfig(handlers=[_Forward()], level=logging.INFO, force=True)
 
 
 def stream(name: Stream, **bound: Any) -> Any:

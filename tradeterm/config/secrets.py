@@ -30,6 +30,7 @@ class Secrets(BaseSettings):
     kraken_api_key: SecretStr | None = None
     kraken_secret_key: SecretStr | None = None
     fred_api_key: SecretStr | None = None
+    tradeterm_api_token: SecretStr | None = None
 
     @classmethod
     def settings_customise_sources(

@@ -14,7 +14,7 @@ One object serves one thread at a time; threads that write at once take a ``Ledg
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from tradeterm.store.locks import fair_lock
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -36,6 +36,7 @@ __all__ = ["PROVENANCE", "Fact", "Ledger", "LedgerReader"]
 # Says who recorded a fact, not what was found: two runs that found the same agree.
 PROVENANCE = frozenset({"run_id"})
 
+_EMPTY = Head(seq=0, hash=GENESIS)
 _COLUMNS = "seq, recorded_at, kind, key, payload, prev_hash, hash"
 
 
@@ -84,17 +85,53 @@ class LedgerReader:
         """Return the newest fact of that kind."""
         return _first(self._ask("kind = ? ORDER BY seq DESC LIMIT 1", (kind,)))
 
-    def facts(self, kind: str, *, newest: int | None = None, prefix: str | None = None) -> list[Fact]:
+    def facts(
+        self, kind: str, *, newest: int | None = None, prefix: str | None = None, before: int | None = None
+    ) -> list[Fact]:
         """Return the facts of that kind, oldest first.
 
         newest : only that many, the last recorded
         prefix : only those whose key begins so
+        before : only those whose seq is smaller
         """
-        where, values = "kind = ?", [kind]
+        where = "kind = ?"
+        values: list[str | int] = [kind]
         if prefix:
             where, values = f"{where} AND key >= ? AND key < ?", [kind, prefix, prefix + "\U0010ffff"]
+        if before is not None:
+            where, values = f"{where} AND seq < ?", [*values, before]
         limit = -1 if newest is None else newest
         return self._ask(f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))[::-1]
+
+    def count(self, kind: str) -> int:
+        """Return how many facts of that kind there are."""
+        with sqlite_errors(self.path):
+            connection = self._connected()
+            if connection is None:
+                return 0
+            return int(connection.execute("SELECT count(*) FROM facts WHERE kind = ?", (kind,)).fetchone()[0])
+
+    def tip(self) -> Head:
+        """Return seq and hash of the newest row; seq 0 while nothing is recorded."""
+        with sqlite_errors(self.path):
+            connection = self._connected()
+            return _EMPTY if connection is None else _last(connection)
+
+    @contextmanager
+    def at_one_instant(self) -> Iterator[Self]:
+        """Answer every question inside from one state of the ledger, whatever is recorded meanwhile.
+
+        A writer never waits for this; SQLite only can't shorten its write-ahead log until it ends, so keep it short.
+        """
+        with sqlite_errors(self.path):
+            connection = self._connected()
+            if connection is not None:
+                connection.execute("BEGIN")
+        try:
+            yield self
+        finally:
+            if connection is not None and connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def rows(self, kinds: Sequence[str] | None = None) -> list[Row]:
         """Return the rows of some kinds (of all) as they are stored, oldest first; their payloads are JSON text."""
@@ -226,7 +263,7 @@ def _fact(row: tuple[Any, ...]) -> Fact:
 
 def _last(connection: sqlite3.Connection) -> Head:
     row = connection.execute("SELECT seq, hash FROM facts ORDER BY seq DESC LIMIT 1").fetchone()
-    return Head(seq=0, hash=GENESIS) if row is None else Head(seq=row[0], hash=row[1])
+    return _EMPTY if row is None else Head(seq=row[0], hash=row[1])
 
 
 def _check_tail(connection: sqlite3.Connection, head: Head | None, last: Head) -> None:
