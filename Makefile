@@ -41,7 +41,7 @@ types: $(DEV_STAMP) ## Check types
 imports: $(DEV_STAMP) ## Check which room may import which
 	@$(BIN)/lint-imports
 
-docs: $(DEV_STAMP) ## Write docs/cli.md and docs/configuration.md from the program
+docs: $(DEV_STAMP) ## Write the pages of docs/ that are made from the program
 	@$(BIN)/python scripts/gen_docs.py
 
 pictures: $(DEV_STAMP) ## Make the pictures of the documentation

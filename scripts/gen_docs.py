@@ -1,10 +1,11 @@
-"""Write docs/cli.md, configuration.md and keys.md from the program itself; tests compare them."""
+"""Write docs/cli.md, configuration.md, keys.md and docs/api/ from the program itself; tests compare them."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import itertools
+import json
 import sys
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -23,8 +24,8 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def main() -> int:
-    DOCS.mkdir(exist_ok=True)
     for name, page in PAGES.items():
+        (DOCS / name).parent.mkdir(exist_ok=True)
         (DOCS / name).write_text(page(), encoding="utf-8")
         print(DOCS / name)
     return 0
@@ -174,7 +175,36 @@ def keys_page() -> str:
     return keys.markdown().strip() + "\n\nWritten by `make docs` from the program itself.\n"
 
 
-PAGES = {"cli.md": cli_page, "configuration.md": configuration_page, "keys.md": keys_page}
+# --- the service
+
+
+def openapi_document() -> dict[str, Any]:
+    from tradeterm.api.app import application
+    from tradeterm.config.workspace import Workspace
+
+    # Asked for its routes alone: nothing of the workspace is read.
+    app = application(Workspace(DOCS.parent), profile=None, clock=lambda: 0, secured=True)
+    return json.loads(json.dumps(app.openapi()))
+
+
+def openapi_page() -> str:
+    return json.dumps(openapi_document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def postman_page() -> str:
+    from tradeterm.api.postman import collection
+    from tradeterm.client import DEFAULT_URL
+
+    return json.dumps(collection(openapi_document(), url=DEFAULT_URL), indent=2, ensure_ascii=False) + "\n"
+
+
+PAGES = {
+    "cli.md": cli_page,
+    "configuration.md": configuration_page,
+    "keys.md": keys_page,
+    "api/openapi.json": openapi_page,
+    "api/tradeterm.postman_collection.json": postman_page,
+}
 
 
 if __name__ == "__main__":

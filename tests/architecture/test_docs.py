@@ -36,8 +36,12 @@ def commands() -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("page", ["cli.md", "configuration.md", "keys.md"])
+PAGES = ("cli.md", "configuration.md", "keys.md", "api/openapi.json", "api/tradeterm.postman_collection.json")
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_a_written_page_is_what_the_program_says(generator: ModuleType, page: str) -> None:
+    assert set(generator.PAGES) == set(PAGES)
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == generator.PAGES[page](), "run `make docs`"
 
 

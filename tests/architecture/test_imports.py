@@ -23,6 +23,11 @@ HEAVY = {
     "pydantic",
     "loguru",
     "yaml",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "prometheus_client",
+    "matplotlib",
 }
 
 

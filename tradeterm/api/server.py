@@ -125,9 +125,7 @@ def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, in
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as problem:
-        raise UsageError(
-            f"--host {host}: is no address of this machine ({problem}); give one, such as 127.0.0.1"
-        ) from problem
+        raise UsageError(f"--host '{host}': is no address ({problem}); give one, such as 127.0.0.1") from problem
     return family, (str(address[0]), int(address[1]))
 
 
