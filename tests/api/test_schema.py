@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,7 +92,9 @@ def test_every_example_has_the_shape_of_its_answer(name: str) -> None:
 def test_every_route_has_an_example_and_says_its_errors(desk: Any) -> None:
     made = application(desk.workspace, profile=None, clock=lambda: 0, secured=True).openapi()
     assert set(made["paths"]) == {"/predict", "/history", "/metrics", "/health", "/metrics/prometheus"}
+    page = (Path(__file__).parents[2] / "docs/service.md").read_text(encoding="utf-8")
     for path, methods in made["paths"].items():
+        assert f"| `{path}` |" in page
         assert set(methods) == {"get"}, path
         for status, answer in methods["get"]["responses"].items():
             for kind, content in answer.get("content", {}).items():

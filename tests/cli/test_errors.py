@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tradeterm.cli import diagnostics
+from tradeterm.cli.invocation import Faces
 from tradeterm.config.settings import Settings
 from tradeterm.config.workspace import Workspace
 from tradeterm.core.errors import (
@@ -188,5 +189,5 @@ def test_a_line_without_a_command_opens_the_workstation(
         opened.append((workspace.root, settings.profile))
         return 7
 
-    assert diagnostics.run(["--workspace", str(ROOT), "--profile", "live"], workstation=workstation) == 7
+    assert diagnostics.run(["--workspace", str(ROOT), "--profile", "live"], faces=Faces(workstation=workstation)) == 7
     assert opened == [(ROOT, "live")]
