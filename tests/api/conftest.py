@@ -36,8 +36,8 @@ class Desk:
     def ledger(self) -> Ledger:
         return Ledger(self.workspace.results, clock=lambda: RECORDED)
 
-    def signal(self, ts_ns: int = ASOF, symbol: str = "SPY", **changes: Any) -> Signal:
-        """Record one signal."""
+    def made(self, ts_ns: int = ASOF, symbol: str = "SPY", **changes: Any) -> Signal:
+        """A signal that nobody has recorded."""
         values: dict[str, Any] = {
             "ts_ns": ts_ns,
             "symbol": symbol,
@@ -53,7 +53,11 @@ class Desk:
             "timeframe": "daily",
             "cost": 0.0003,
         }
-        made = Signal(**(values | changes))
+        return Signal(**(values | changes))
+
+    def signal(self, ts_ns: int = ASOF, symbol: str = "SPY", **changes: Any) -> Signal:
+        """Record one signal."""
+        made = self.made(ts_ns, symbol, **changes)
         with self.ledger() as ledger:
             ledger.append("signal", made.key, made.payload())
         return made

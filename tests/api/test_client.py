@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -184,3 +185,29 @@ def test_the_client_needs_the_standard_library_alone() -> None:
     ).stdout
     more = set(eval(plain)) - set(eval(bare)) - set(sys.stdlib_module_names)
     assert more == {"tradeterm"}
+
+
+def test_answers_are_of_one_state_while_somebody_records(stocked: Any, serving: Any) -> None:
+    url, stop = serving(stocked), Event()
+
+    def poll() -> set[int]:
+        # Only signals are recorded meanwhile, so all other rows are as many in every state.
+        others = set()
+        with Client(url) as asking:
+            while not stop.is_set():
+                page = asking.page(limit=500)
+                seqs = [signal.seq for signal, _ in page.signals]
+                assert seqs == sorted(seqs, reverse=True)
+                others.add(page.ledger_seq - len(seqs))
+        return others
+
+    with ThreadPoolExecutor(4) as pool:
+        polls = [pool.submit(poll) for _ in range(4)]
+        with stocked.ledger() as ledger:
+            for number in range(40):
+                made = stocked.made(symbol=f"S{number}")
+                assert ledger.append("signal", made.key, made.payload())
+            rows = ledger.tip().seq
+        stop.set()
+        seen = set.union(*(done.result() for done in polls))
+    assert seen == {rows - 44}
