@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tradeterm.engine.jit import inner, kernel
+from tradeterm.engine.jit import inner, maker
 
 if TYPE_CHECKING:
     from typing import Any
@@ -198,7 +198,7 @@ def _at(values: Any, run: int) -> int:
     return run if values.shape[0] > 1 else 0
 
 
-@kernel
+@maker
 def plan_of(plan: Plan, run: int) -> Plan:
     """Plan of one run, without the run axis."""
     return Plan(
@@ -211,14 +211,14 @@ def plan_of(plan: Plan, run: int) -> Plan:
     )
 
 
-@inner
+@maker
 def _one(values: Any, run: int) -> Any:
     """Array of the one number of a run."""
     at = _at(values, run)
     return values[at : at + 1]
 
 
-@kernel
+@maker
 def terms_of(terms: Terms, run: int) -> Terms:
     """Terms of one run, without the run axis."""
     return Terms(
@@ -241,7 +241,7 @@ def terms_of(terms: Terms, run: int) -> Terms:
     )
 
 
-@kernel
+@maker
 def state_of(state: State, run: int) -> State:
     """State of one run, without the run axis; writing into it writes into the state."""
     return State(
@@ -259,7 +259,7 @@ def state_of(state: State, run: int) -> State:
     )
 
 
-@kernel
+@maker
 def record_of(record: Record, run: int) -> Record:
     """Record of one run, without the run axis; writing into it writes into the record."""
     return Record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tradeterm.engine.jit import inner, kernel
+from tradeterm.engine.jit import kernel, pasted
 
 if TYPE_CHECKING:
     from tradeterm.engine.book import Market
@@ -26,12 +26,12 @@ FAULTS = (
 )
 
 
-@inner
+@pasted
 def _above(value: float) -> bool:
     return value > 0.0 and math.isfinite(value)
 
 
-@inner
+@pasted
 def _fault_of_action(market: Market, row: int, j: int) -> int:
     if not _above(market.split[row, j]):
         return 5
@@ -42,7 +42,7 @@ def _fault_of_action(market: Market, row: int, j: int) -> int:
     return 0
 
 
-@inner
+@pasted
 def _fault_of_fill(market: Market, row: int, j: int) -> int:
     at = market.fill_at[row, j]
     if at < 0:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tradeterm.engine.book import HALTED, NO_TRADE
-from tradeterm.engine.jit import inner, kernel
+from tradeterm.engine.jit import inner, kernel, pasted
 from tradeterm.engine.portfolio import contribute, flag_of, net
 from tradeterm.engine.risk import TOLERANCE, asset_limit, ladder_factor, ladder_step, scale_to_caps
 
@@ -88,19 +88,19 @@ def whole_lots(quantity: float, rounds: bool) -> float:
     return math.copysign(math.floor(abs(quantity) + 1e-9), quantity)
 
 
-@inner
+@pasted
 def split_at(market: Market, row: int, j: int) -> float:
     """Units per old one by the splits before the fills of a row."""
     return float(market.split[row, j]) if market.split.shape[0] > 0 else 1.0
 
 
-@inner
+@pasted
 def dividend_at(market: Market, row: int, j: int) -> float:
     """Cash per unit that is paid before the fills of a row."""
     return float(market.dividend[row, j]) if market.dividend.shape[0] > 0 else 0.0
 
 
-@inner
+@pasted
 def value_book(market: Market, state: State, row: int, out: Decision) -> float:
     """Value the book at the closes known now: weights held, what can move, NAV and gross; returns NAV."""
     nav, gross = state.cash[0], 0.0
@@ -122,7 +122,7 @@ def value_book(market: Market, state: State, row: int, out: Decision) -> float:
     return float(nav)
 
 
-@inner
+@pasted
 def _is_gone(market: Market, row: int, j: int) -> bool:
     """Whether an instrument is delisted before the fills of a row, or was before."""
     return bool(0 <= market.gone[j] <= row)
@@ -199,7 +199,7 @@ def _keeps(market: Market, plan: Plan, state: State, row: int, m: int, j: int) -
     return bool(wish * state.held[m, j] > 0.0)
 
 
-@inner
+@pasted
 def nav_at_fill(market: Market, state: State, row: int) -> float:
     """Value of the book at the fill prices of a row, where there are any."""
     nav = float(state.cash[0])
@@ -213,7 +213,7 @@ def nav_at_fill(market: Market, state: State, row: int) -> float:
     return nav
 
 
-@inner
+@pasted
 def sizing_price(market: Market, row: int, j: int, at_fill: bool) -> float:
     """Price that quantities are sized at; NaN where none is known."""
     # An instrument without a close yet has no value in the book, whatever it could be bought at.
@@ -225,7 +225,7 @@ def sizing_price(market: Market, row: int, j: int, at_fill: bool) -> float:
     return float(fill if math.isfinite(fill) and math.isfinite(mark) else mark)
 
 
-@inner
+@pasted
 def _size(market: Market, terms: Terms, state: State, row: int, nav: float, out: Decision) -> int:
     """Step 6: lots from weights at the sizing prices, what is too small to trade, and the orders to get there."""
     at_fill = terms.at_fill[0]
@@ -255,7 +255,7 @@ def _size(market: Market, terms: Terms, state: State, row: int, nav: float, out:
     return 0
 
 
-@inner
+@pasted
 def _limit_price(market: Market, terms: Terms, row: int, j: int, order: float) -> float:
     """Price of the limit order, on a tick that is no worse for who sends it; NaN for a market order."""
     away = terms.limit[j]

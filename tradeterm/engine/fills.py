@@ -17,7 +17,7 @@ import numpy as np
 from tradeterm.engine.actions import apply_actions
 from tradeterm.engine.book import AT_OPEN, BEYOND, NO_FILL, WITHIN
 from tradeterm.engine.decide import split_at, whole_lots
-from tradeterm.engine.jit import inner, kernel
+from tradeterm.engine.jit import inner, kernel, pasted
 from tradeterm.engine.portfolio import move_holdings
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def new_bench(instruments: int, classes: int) -> Bench:
     )
 
 
-@inner
+@pasted
 def can_fill(market: Market, row: int, j: int) -> bool:
     """Whether a bar opens before the next decision that trades; an unknown volume counts as trading."""
     if not (market.tradable[row, j] and market.fill_at[row, j] >= 0 and math.isfinite(market.fill_open[row, j])):
@@ -65,7 +65,7 @@ def can_fill(market: Market, row: int, j: int) -> bool:
     return bool(market.fill_volume[row, j] != 0.0)
 
 
-@inner
+@pasted
 def price_of_limit(market: Market, row: int, j: int, limit: float) -> float:
     """Limit price per unit as it is at the fills, after the actions before them."""
     if market.split.shape[0] == 0:
@@ -73,7 +73,7 @@ def price_of_limit(market: Market, row: int, j: int, limit: float) -> float:
     return float((limit - market.dividend[row, j]) / market.split[row, j])
 
 
-@inner
+@pasted
 def _way(market: Market, row: int, j: int, order: float, limit: float) -> int:
     """How an order fills."""
     if not math.isfinite(limit):
@@ -87,7 +87,7 @@ def _way(market: Market, row: int, j: int, order: float, limit: float) -> int:
     return WITHIN if market.fill_high[row, j] > limit else NO_FILL
 
 
-@inner
+@pasted
 def _room(market: Market, terms: Terms, row: int, j: int) -> float:
     """Lots that an order may take of the bar."""
     if not math.isfinite(terms.share[0]):
@@ -99,7 +99,7 @@ def _room(market: Market, terms: Terms, row: int, j: int) -> float:
     return whole_lots(terms.share[0] * volume / market.unit[j], market.rounds[j])
 
 
-@inner
+@pasted
 def _crosses(state: State, wanted: FloatArray, j: int) -> bool:
     """Whether one strategy wants more of an instrument and another less."""
     buys, sells = False, False
@@ -110,7 +110,7 @@ def _crosses(state: State, wanted: FloatArray, j: int) -> bool:
     return buys and sells
 
 
-@inner
+@pasted
 def _prepare(market: Market, terms: Terms, state: State, row: int, decision: Decision, bench: Bench) -> bool:
     """Say of each instrument when and how it moves; returns whether any does."""
     several = decision.wanted.shape[0] > 1
@@ -135,7 +135,7 @@ def _prepare(market: Market, terms: Terms, state: State, row: int, decision: Dec
     return found
 
 
-@inner
+@pasted
 def _next_instant(bench: Bench, after: int) -> int:
     """Earliest instant after ``after`` at which some instrument moves; -1 when none is left."""
     found = -1
@@ -146,7 +146,7 @@ def _next_instant(bench: Bench, after: int) -> int:
     return found
 
 
-@inner
+@pasted
 def _rate(terms: Terms, j: int, how: int) -> float:
     """Costs of a fill, fraction of its notional."""
     if how == AT_OPEN:
@@ -154,7 +154,7 @@ def _rate(terms: Terms, j: int, how: int) -> float:
     return float(terms.taker[j] if how == BEYOND else terms.maker[j])
 
 
-@inner
+@pasted
 def _execute(market: Market, terms: Terms, state: State, j: int, lots: float, bench: Bench) -> None:
     """Trade ``lots`` at the instrument's price."""
     notional = lots * market.unit[j] * bench.price[j]
@@ -176,13 +176,13 @@ def _reduction(held: float, order: float) -> float:
     return order if abs(order) <= abs(held) else -held
 
 
-@inner
+@pasted
 def _decision_price(market: Market, row: int, j: int) -> float:
     """Price of the decision, for lots as they are counted at the fills."""
     return float(market.mark[row, j] / split_at(market, row, j))
 
 
-@inner
+@pasted
 def _held_exposure(market: Market, state: State, row: int, asset_class: int) -> float:
     """Gross value held at decision prices, of one class or of all (-1)."""
     total = 0.0
@@ -192,7 +192,7 @@ def _held_exposure(market: Market, state: State, row: int, asset_class: int) -> 
     return total
 
 
-@inner
+@pasted
 def _increase_factors(market: Market, terms: Terms, state: State, row: int, at: int, nav: float, bench: Bench) -> bool:
     """How much of the increases at one instant cash and headroom leave, by class; returns whether there are any.
 
@@ -234,7 +234,7 @@ def _class_room(
     return float(room / added) if added > room else 1.0
 
 
-@inner
+@pasted
 def _reduce(
     market: Market, terms: Terms, state: State, decision: Decision, at: int, bench: Bench, filled: FloatArray
 ) -> None:
@@ -252,7 +252,7 @@ def _reduce(
             bench.rest[j] = _within_room(order - reduction, bench.room[j])
 
 
-@inner
+@pasted
 def _increase(market: Market, terms: Terms, state: State, at: int, bench: Bench, filled: FloatArray) -> None:
     for j in range(filled.shape[0]):
         if bench.at[j] == at and bench.rest[j] != 0.0:
@@ -266,7 +266,7 @@ def _increase(market: Market, terms: Terms, state: State, at: int, bench: Bench,
             bench.rest[j] = 0.0
 
 
-@inner
+@pasted
 def _hand_out(
     market: Market, terms: Terms, state: State, row: int, decision: Decision, at: int, bench: Bench, filled: FloatArray
 ) -> None:

@@ -15,7 +15,7 @@ from numba import config as numba_config
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["inner", "kernel"]
+__all__ = ["inner", "kernel", "maker", "pasted"]
 
 F = TypeVar("F", bound="Callable[..., object]")
 
@@ -24,14 +24,16 @@ _CACHED = "tradeterm" in _FOLDER and "kernels" in _FOLDER
 
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "cache": _CACHED, "error_model": "numpy", "no_cfunc_wrapper": True}
+# Counting references to the dozens of arrays of a book at each call costs more than what most kernels compute.
+_BORROWS: dict[str, Any] = {"_nrt": False}
 
 
 def kernel(function: F) -> F:
-    """Compile ``function`` to machine code that runs without the GIL.
+    """Compile ``function`` to machine code that runs without the GIL, on arrays that it is given and makes none.
 
     ``fastmath`` stays off and floating-point contraction is not asked for: the same input gives the same bits.
     """
-    return cast("F", numba.njit(**_OPTIONS)(function))
+    return cast("F", numba.njit(**(_OPTIONS | _BORROWS))(function))
 
 
 def inner(function: F) -> F:
@@ -39,4 +41,14 @@ def inner(function: F) -> F:
 
     Taking dozens of arrays out of Python's tuples is as much code as most kernels are, and half of the time to compile.
     """
-    return cast("F", numba.njit(**(_OPTIONS | {"no_cpython_wrapper": True}))(function))
+    return cast("F", numba.njit(**(_OPTIONS | _BORROWS | {"no_cpython_wrapper": True}))(function))
+
+
+def pasted(function: F) -> F:
+    """Compile ``function`` into each kernel that calls it: to hand a book's arrays over costs more than a few lines."""
+    return cast("F", numba.njit(inline="always", **(_OPTIONS | _BORROWS))(function))
+
+
+def maker(function: F) -> F:
+    """Compile ``function`` as :func:`kernel` does, where it makes arrays or hands out views of them."""
+    return cast("F", numba.njit(**_OPTIONS)(function))

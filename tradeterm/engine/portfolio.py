@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tradeterm.engine.book import NO_TRADE, REDUCE_ONLY
-from tradeterm.engine.jit import inner, kernel
+from tradeterm.engine.jit import inner, kernel, pasted
 
 if TYPE_CHECKING:
     from tradeterm.core.types import FloatArray
@@ -18,7 +18,7 @@ __all__ = ["contribute", "flag_of", "move_holdings", "net", "override", "settle_
 _DUST = 1e-9
 
 
-@inner
+@pasted
 def override(wish: float, holding: float, flag: int) -> float:
     """Apply a reduce-only or no-trade flag to a wished weight, judged against the weight held."""
     if flag == NO_TRADE:
@@ -30,7 +30,7 @@ def override(wish: float, holding: float, flag: int) -> float:
     return wish
 
 
-@inner
+@pasted
 def flag_of(market: Market, plan: Plan, row: int, m: int, j: int) -> int:
     """Override in force: what is configured, and no trade where the strategy's newest bar was carried."""
     if market.carried[row, j] and plan.carries[m]:
@@ -47,7 +47,7 @@ def strategy_factor(contribution: FloatArray, cap: float, m: int) -> float:
     return float(cap / total) if total > cap else 1.0
 
 
-@kernel
+@pasted
 def contribute(market: Market, plan: Plan, row: int, worth: FloatArray, held: FloatArray, out: FloatArray) -> None:
     """Step 1: strategy weight x budget x multiplier, then flags, then the strategy's own cap.
 
@@ -69,7 +69,7 @@ def contribute(market: Market, plan: Plan, row: int, worth: FloatArray, held: Fl
                     out[m, j] *= factor
 
 
-@inner
+@pasted
 def net(contribution: FloatArray, out: FloatArray) -> None:
     """Step 2: sum over strategies, so that opposite wishes cancel. contribution (M, N), out (N,)."""
     for j in range(out.shape[0]):
@@ -84,7 +84,7 @@ def _side(wish: float) -> int:
     return 1 if wish > 0.0 else -1
 
 
-@kernel
+@pasted
 def move_holdings(
     state: State,
     j: int,
@@ -156,7 +156,7 @@ def _share_by_holding(
             _move(state, m, j, part * fill, price, unit, part * cost, at, factor)
 
 
-@inner
+@pasted
 def settle_dust(state: State, m: int, j: int) -> bool:
     """Forget a holding that is rounding; returns whether the strategy is flat."""
     if abs(state.held[m, j]) >= _DUST:
@@ -167,7 +167,7 @@ def settle_dust(state: State, m: int, j: int) -> bool:
     return True
 
 
-@inner
+@pasted
 def _move(
     state: State,
     m: int,

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tradeterm.engine.book import DERISKED, HALTED, NORMAL
-from tradeterm.engine.jit import inner, kernel
+from tradeterm.engine.jit import inner, kernel, pasted
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
@@ -23,14 +23,14 @@ def asset_limit(terms: Terms, row: int, j: int) -> float:
     return float(min(terms.asset_cap[j], terms.asset_tight[row]))
 
 
-@inner
+@pasted
 def _fit(wanted: float, cap: float, fixed: float) -> float:
     """Factor that brings ``wanted`` into what ``fixed`` leaves of ``cap``."""
     room = max(0.0, cap - fixed)
     return room / wanted if wanted > room else 1.0
 
 
-@kernel
+@pasted
 def scale_to_caps(
     desired: FloatArray,
     position: FloatArray,
@@ -121,7 +121,7 @@ def _fit_net(desired: FloatArray, position: FloatArray, movable: BoolArray, cap:
     return factor
 
 
-@inner
+@pasted
 def ladder_step(state: State, terms: Terms, nav: float, time_ns: int) -> float:
     """Step 4a: move the ladder by the drawdown at this NAV; returns the drawdown (>= 0).
 
@@ -147,7 +147,7 @@ def ladder_step(state: State, terms: Terms, nav: float, time_ns: int) -> float:
     return drawdown
 
 
-@inner
+@pasted
 def ladder_factor(state: State, terms: Terms) -> float:
     """Step 4b: what the ladder leaves of the capped book."""
     if state.ladder[0] == HALTED:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tradeterm.engine.jit import kernel
+from tradeterm.engine.jit import maker
 
 if TYPE_CHECKING:
     from tradeterm.core.types import FloatArray, IntArray
@@ -30,7 +30,7 @@ def block_length(alpha: float) -> int:
     return max(1, math.ceil(math.log(_FORGOTTEN) / math.log1p(-alpha))) if alpha < 1.0 else 1
 
 
-@kernel
+@maker
 def rolling_sum(values: FloatArray, ordinals: IntArray, window: int) -> FloatArray:
     """Sum of the last ``window`` values, at each bar; NaN until there are that many."""
     count = len(values)
@@ -48,7 +48,7 @@ def rolling_sum(values: FloatArray, ordinals: IntArray, window: int) -> FloatArr
     return out
 
 
-@kernel
+@maker
 def rolling_std(values: FloatArray, window: int, ddof: int) -> FloatArray:
     """Return the standard deviation of the last ``window`` values, in two passes over each window."""
     count = len(values)
@@ -65,7 +65,7 @@ def rolling_std(values: FloatArray, window: int, ddof: int) -> FloatArray:
     return out
 
 
-@kernel
+@maker
 def change(values: FloatArray, bars: int) -> FloatArray:
     """Simple return over ``bars`` bars: ``x[i] / x[i - bars] - 1``."""
     out = np.full(len(values), np.nan)
@@ -74,7 +74,7 @@ def change(values: FloatArray, bars: int) -> FloatArray:
     return out
 
 
-@kernel
+@maker
 def ema(values: FloatArray, ordinals: IntArray, alpha: float, block: int, warm: int) -> FloatArray:
     """Exponential mean ``e += alpha * (x - e)`` from e = x at its start; NaN for the first ``warm`` ordinals."""
     count = len(values)
@@ -97,7 +97,7 @@ def ema(values: FloatArray, ordinals: IntArray, alpha: float, block: int, warm: 
     return out
 
 
-@kernel
+@maker
 def wilder(values: FloatArray, ordinals: IntArray, window: int, block: int) -> FloatArray:
     """Wilder's mean: the simple mean of the first ``window`` values, then ``m += (x - m) / window``.
 
@@ -126,7 +126,7 @@ def wilder(values: FloatArray, ordinals: IntArray, window: int, block: int) -> F
     return out
 
 
-@kernel
+@maker
 def true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
     """Largest of high - low, |high - close before| and |low - close before|; NaN at the first bar."""
     out = np.full(len(close), np.nan)

@@ -16,7 +16,7 @@ import numpy as np
 
 from tradeterm.engine.effects import book_effects, held_moved, no_effects, strategy_effects
 from tradeterm.engine.executed import executed
-from tradeterm.engine.jit import inner, kernel
+from tradeterm.engine.jit import inner, maker
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
@@ -173,7 +173,7 @@ def _trade(
     return 1
 
 
-@kernel
+@maker
 def _walk(
     moved: FloatArray,
     cost: FloatArray,

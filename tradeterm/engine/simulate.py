@@ -17,7 +17,7 @@ from tradeterm.core.time import DAY_NS
 from tradeterm.engine.book import HALTED, NO_FILL, NORMAL, plan_of, record_of, state_of, terms_of
 from tradeterm.engine.decide import decide_row, nav_at_fill, new_decision, sizing_price
 from tradeterm.engine.fills import fill_row, new_bench
-from tradeterm.engine.jit import inner, kernel
+from tradeterm.engine.jit import inner, kernel, maker, pasted
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray
@@ -107,7 +107,7 @@ def _differs(market: Market, plan: Plan, terms: Terms, row: int, acted: bool) ->
     return False
 
 
-@inner
+@pasted
 def _same_weights(plan: Plan, row: int) -> bool:
     for m in range(plan.weights.shape[1]):
         for j in range(plan.weights.shape[2]):
@@ -116,7 +116,7 @@ def _same_weights(plan: Plan, row: int) -> bool:
     return True
 
 
-@inner
+@pasted
 def _stays(market: Market, terms: Terms, state: State, row: int, decision: Decision) -> bool:
     """Whether the decision of the row before stands. In money, without a division; near a limit the whole row says."""
     nav = state.cash[0]
@@ -135,7 +135,7 @@ def _stays(market: Market, terms: Terms, state: State, row: int, decision: Decis
     return _within_caps(market, terms, state, row, nav) and _within_band(market, terms, state, row, nav, decision)
 
 
-@inner
+@pasted
 def _within_caps(market: Market, terms: Terms, state: State, row: int, nav: float) -> bool:
     """Whether what is held is clear of every cap: a breach is reduced, however small."""
     most = nav * (1.0 - _NEAR)
@@ -161,7 +161,7 @@ def _within_caps(market: Market, terms: Terms, state: State, row: int, nav: floa
     return True
 
 
-@inner
+@pasted
 def _within_band(market: Market, terms: Terms, state: State, row: int, nav: float, decision: Decision) -> bool:
     """Whether every holding is so near to its wish that no order and no crossing comes of it."""
     at_fill = terms.at_fill[0]
@@ -204,7 +204,7 @@ def _would_cross(state: State, j: int, base: float, lot: float, rounds: bool, de
     return buys and sells
 
 
-@inner
+@pasted
 def _note(market: Market, state: State, record: Record, row: int, decision: Decision) -> None:
     """Record what the decision found and decided."""
     record.nav[row] = decision.totals[0]
@@ -231,7 +231,7 @@ def _note(market: Market, state: State, record: Record, row: int, decision: Deci
         record.pnl[row, m] = pnl
 
 
-@inner
+@pasted
 def _note_fills(record: Record, row: int, bench: Bench, moved: bool) -> None:
     """Record prices and kinds of fills, where orders may be limits."""
     if record.price.shape[0] == 0:
@@ -242,7 +242,7 @@ def _note_fills(record: Record, row: int, bench: Bench, moved: bool) -> None:
         record.how[row, j] = bench.how[j] if filled else NO_FILL
 
 
-@inner
+@pasted
 def _again(market: Market, state: State, record: Record, row: int, decision: Decision) -> None:
     """Let the decision of the row before be this row's too, and record it."""
     nav = decision.totals[0]
@@ -263,7 +263,7 @@ def _again(market: Market, state: State, record: Record, row: int, decision: Dec
         record.how[row, :] = NO_FILL
 
 
-@inner
+@pasted
 def _is_steady(state: State, decision: Decision) -> bool:
     """Whether nothing is on its way, and nothing is held that can't be traded: its drift takes room from others."""
     if state.ladder[0] == HALTED or not decision.totals[0] > 0.0:
@@ -281,7 +281,43 @@ def _shares_rows(plan: Plan, terms: Terms) -> bool:
     return bool(max(plan.budget.shape[0], caps) == 1)
 
 
-@kernel
+@inner
+def _advance_run(
+    market: Market,
+    plan: Plan,
+    terms: Terms,
+    state: State,
+    record: Record,
+    start: int,
+    stop: int,
+    changed: BoolArray,
+    decision: Decision,
+    bench: Bench,
+    filled: FloatArray,
+) -> int:
+    """Decide and fill rows [start, stop) of one run; returns 0 or the error code of the row that failed."""
+    costs = terms.interest[0] != 0.0 or terms.interest[1] != 0.0 or terms.borrow.any()
+    free, steady = not plan.flags.any(), False
+    for row in range(start, stop):
+        if costs:
+            accrue(market, terms, state, row)
+        if steady and not changed[row] and _same_weights(plan, row) and _stays(market, terms, state, row, decision):
+            _again(market, state, record, row, decision)
+            continue
+        error = decide_row(market, plan, terms, state, row, decision)
+        if error != 0:
+            return error
+        _note(market, state, record, row, decision)
+        fills = record.filled[row] if record.filled.shape[0] > 0 else filled
+        moved = fill_row(market, terms, state, row, decision, bench, fills)
+        _note_fills(record, row, bench, moved)
+        steady = free and not moved and _is_steady(state, decision)
+    if stop > start:
+        state.accrued_at[0] = market.times[stop - 1]
+    return 0
+
+
+@maker
 def advance_runs(
     market: Market,
     plan: Plan,
@@ -300,32 +336,13 @@ def advance_runs(
     changed : (T,) room; decision, bench : room; filled : (N,) room where no fills are recorded
     """
     for run in range(state.cash.shape[0]):
-        mine, bounds, book, into = (
-            plan_of(plan, run),
-            terms_of(terms, run),
-            state_of(state, run),
-            record_of(record, run),
-        )
+        mine, bounds = plan_of(plan, run), terms_of(terms, run)
         if run == 0 or not _shares_rows(plan, terms):
             changed_rows(market, mine, bounds, start, stop, changed)
-        costs = bounds.interest[0] != 0.0 or bounds.interest[1] != 0.0 or bounds.borrow.any()
-        free, steady = not mine.flags.any(), False
-        for row in range(start, stop):
-            if costs:
-                accrue(market, bounds, book, row)
-            if steady and not changed[row] and _same_weights(mine, row) and _stays(market, bounds, book, row, decision):
-                _again(market, book, into, row, decision)
-                continue
-            error = decide_row(market, mine, bounds, book, row, decision)
-            if error != 0:
-                return error
-            _note(market, book, into, row, decision)
-            fills = into.filled[row] if into.filled.shape[0] > 0 else filled
-            moved = fill_row(market, bounds, book, row, decision, bench, fills)
-            _note_fills(into, row, bench, moved)
-            steady = free and not moved and _is_steady(book, decision)
-        if stop > start:
-            book.accrued_at[0] = market.times[stop - 1]
+        book, into = state_of(state, run), record_of(record, run)
+        error = _advance_run(market, mine, bounds, book, into, start, stop, changed, decision, bench, filled)
+        if error != 0:
+            return error
     return 0
 
 
