@@ -12,7 +12,7 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.lock pyproject.toml | cksum |
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format lint types imports docs pictures lock bench-startup bench-data clean
+.PHONY: help run install test check format lint types imports docs pictures lock bench bench-startup bench-data clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ pictures: $(DEV_STAMP) ## Make the pictures of the documentation
 lock: $(DEV_STAMP) ## Resolve the dependencies of pyproject.toml into the lock files
 	@$(PIP) uv
 	@PATH="$(abspath $(BIN)):$$PATH" bash scripts/lock.sh
+
+bench: $(DEV_STAMP) ## Measure backtests against a bare kernel (ARGS="--growth --peers .venv-peers/bin/python")
+	@$(BIN)/python scripts/bench.py $(ARGS)
 
 bench-startup: $(DEV_STAMP) ## Measure how long commands take to start
 	@$(BIN)/python scripts/bench_startup.py $(ARGS)

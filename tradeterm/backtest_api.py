@@ -1,0 +1,201 @@
+"""Backtests of arrays: for notebooks and research code that bring their own prices and weights.
+
+The kernel is the one that every run uses; there is no other. What a stored run has beside (certificate, audit, ledger)
+comes with ``tradeterm backtest run`` alone.
+"""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tradeterm.core.errors import BadMarket
+from tradeterm.core.time import iso
+from tradeterm.engine.book import Market, Plan, Terms, new_record, new_state
+from tradeterm.engine.checks import FAULTS, first_fault
+from tradeterm.engine.metrics import DayNav, nav_metrics
+from tradeterm.engine.simulate import advance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tradeterm.core.types import FloatArray, IntArray
+    from tradeterm.engine.book import Record
+    from tradeterm.engine.metrics import Metrics
+
+__all__ = ["Book", "Outcome", "Prices", "backtest", "sweep"]
+
+_DERISK_FACTOR, _NO_RESUME = 0.5, math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """Money, costs and limits of a book of one strategy; fractions, and of NAV where a weight is meant.
+
+    band : smaller changes of a weight are not traded; lot : units that quantities are whole numbers of, 0 for none
+    fill : at the next bar's open, or at the close that the decision has seen (optimistic)
+    sizing : quantities by prices of the decision, or by those of the fill (optimistic)
+    ladder : drawdown at which the book is halved, and at which it is left for good
+    """
+
+    capital: float = 100_000.0
+    fee: float = 0.0
+    slippage: float = 0.0
+    band: float = 0.0
+    lot: float = 0.0
+    asset_limit: float = 1.0
+    gross_limit: float = 1.0
+    net_limit: float = math.inf
+    ladder: tuple[float, float] = (0.15, 0.20)
+    fill: Literal["next_open", "close"] = "next_open"
+    sizing: Literal["at_decision", "at_fill"] = "at_decision"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """Bars of N instruments on one clock.
+
+    closed_at : (T,) instants at which the bars closed and a decision is taken, ns UTC, ascending
+    open, close : (T, N)
+    """
+
+    closed_at: IntArray
+    open: FloatArray
+    close: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of it: ``nav`` (T,) as each decision found it, and the whole record with a leading axis of 1."""
+
+    nav: FloatArray
+    record: Record
+
+    @property
+    def fills(self) -> int:
+        """How many fills there were."""
+        return int(np.count_nonzero(self.record.filled))
+
+    def metrics(self, periods_per_year: int) -> Metrics:
+        """Measures of the NAV from bar to bar, by the definitions of a run's daily ones."""
+        return nav_metrics(DayNav(times=np.arange(len(self.nav)), nav=self.nav, periods_per_year=periods_per_year))
+
+
+def backtest(prices: Prices, weights: FloatArray, book: Book) -> Outcome:
+    """Trade to ``weights`` (T, N), each row known when its bar closes.
+
+    Raises
+    ------
+    BadMarket
+        When a price or an instant can't be, or a quantity is not exact.
+    """
+    market, terms = _market(prices, book), _terms(prices, book)
+    rows, count = market.mark.shape
+    record, state = new_record(1, rows, 1, count), new_state(1, 1, count, book.capital)
+    advance(market, _plan(weights[None]), terms, state, record, 0, rows)
+    return Outcome(nav=record.nav[0], record=record)
+
+
+def sweep(
+    prices: Prices,
+    book: Book,
+    runs: int,
+    weights: Callable[[range], FloatArray],
+    *,
+    measure: Callable[[FloatArray], FloatArray],
+    chunk: int = 20,
+    threads: int = 2,
+) -> FloatArray:
+    """Measure many runs over the same prices; returns (runs,).
+
+    weights : gives (r, T, N) of a range of runs; measure : (r, T) NAV to (r,)
+    chunk : runs at a time, which is what a thread holds in memory
+    """
+    market, terms = _market(prices, book), _terms(prices, book)
+    rows, count = market.mark.shape
+    parts = [range(start, min(start + chunk, runs)) for start in range(0, runs, chunk)]
+
+    def part(own: range) -> FloatArray:
+        record, state = new_record(len(own), rows, 1, count, nav_only=True), new_state(len(own), 1, count, book.capital)
+        advance(market, _plan(weights(own)), terms, state, record, 0, rows)
+        return measure(record.nav)
+
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        found: Sequence[FloatArray] = list(pool.map(part, parts))
+    return np.concatenate(found) if found else np.empty(0)
+
+
+def _market(prices: Prices, book: Book) -> Market:
+    close = np.ascontiguousarray(prices.close, dtype=np.float64)
+    shape, count = close.shape, close.shape[1]
+    times = np.ascontiguousarray(prices.closed_at, dtype=np.int64)
+    if book.fill == "close":
+        fill = close
+    else:
+        fill = np.full(shape, math.nan)
+        fill[:-1] = prices.open[1:]
+    every, none, nothing = np.ones(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_), np.empty((0, 0))
+    market = Market(
+        times=times,
+        mark=close,
+        own_bar=every,
+        carried=none,
+        fill_open=fill,
+        fill_high=fill,
+        fill_low=fill,
+        fill_volume=np.broadcast_to(math.nan, shape).copy(),
+        fill_at=np.where(np.isfinite(fill), times[:, None], -1),
+        tradable=every,
+        asset_class=np.zeros(count, dtype=np.int64),
+        unit=np.full(count, book.lot or 1.0),
+        rounds=np.full(count, book.lot > 0.0),
+        tick=np.zeros(count),
+        split=nothing,
+        dividend=nothing,
+        factor=nothing,
+        gone=np.full(count, -1, dtype=np.int64),
+        last_price=np.zeros(count),
+    )
+    fault, row, column = first_fault(market)
+    if fault:
+        raise BadMarket(f"column {column}", iso(int(times[row])), FAULTS[fault])
+    return market
+
+
+def _terms(prices: Prices, book: Book) -> Terms:
+    rows, count = prices.close.shape
+    derisk, halt = book.ladder
+    return Terms(
+        asset_cap=np.full((1, count), book.asset_limit),
+        asset_tight=np.full((1, rows), math.inf),
+        class_cap=np.full((1, rows, 1), math.inf),
+        gross_cap=np.full((1, rows), book.gross_limit),
+        net_cap=np.full((1, rows), book.net_limit),
+        band=np.array([book.band]),
+        ladder=np.array([[derisk, halt, derisk * 2.0 / 3.0, _DERISK_FACTOR, _NO_RESUME]]),
+        at_fill=np.array([book.sizing == "at_fill"]),
+        taker=np.full((1, count), book.fee),
+        maker=np.full((1, count), book.fee),
+        slippage=np.full((1, count), book.slippage),
+        limit=np.full((1, count), math.nan),
+        least=np.zeros((1, count)),
+        share=np.array([math.inf]),
+        interest=np.zeros((1, 2)),
+        borrow=np.zeros((1, count)),
+    )
+
+
+def _plan(weights: FloatArray) -> Plan:
+    runs, rows, count = weights.shape
+    return Plan(
+        weights=np.ascontiguousarray(weights, dtype=np.float64).reshape(runs, rows, 1, count),
+        budget=np.ones((1, rows, 1)),
+        multiplier=np.ones((1, 1, count)),
+        flags=np.zeros((1, 1, count), dtype=np.int8),
+        carries=np.ones((1, 1), dtype=np.bool_),
+        cap=np.full((1, 1), math.inf),
+    )
