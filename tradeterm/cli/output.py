@@ -14,6 +14,8 @@ from tradeterm.store.progress import ProgressFile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from rich.text import Text
+
 __all__ = ["Output", "Page", "money", "percent", "reachable", "shown"]
 
 
@@ -43,6 +45,10 @@ class Page:
     def line(self, text: str = "", *, style: str | None = None) -> None:
         """Print one line."""
         self._print(text, style)
+
+    def drawing(self, text: Text) -> None:
+        """Print one line whose parts have styles of their own."""
+        self._console.print(text)
 
     def title(self, text: str) -> None:
         """Print a heading."""

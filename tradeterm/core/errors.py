@@ -10,6 +10,7 @@ TradetermError                1  failed
 │       └── BadConfigFile
 ├── DataError                 1
 │   ├── NotBars                  the file or frame holds no bars at all
+│   ├── NotLabels             2  a file of labels that can't be used
 │   ├── BarsUnreadable           a stored file is damaged
 │   ├── MissingBars              nothing stored for what was asked
 │   ├── BadMarket                prices or fills that no decision can be taken on
@@ -67,6 +68,7 @@ __all__ = [
     "LockHeld",
     "MissingBars",
     "NotBars",
+    "NotLabels",
     "OutOfReach",
     "ReconciliationBreak",
     "RiskHalt",
@@ -165,6 +167,15 @@ class NotBars(DataError):
         self, where: object, found: str, remedy: str = "expected columns of time, open, high, low, close"
     ) -> None:
         super().__init__(f"{where}: {found}; {remedy} (nothing was changed)")
+
+
+class NotLabels(DataError):
+    """A file of labels that can't be read, or a line of it that can't be used."""
+
+    exit_code = 2
+
+    def __init__(self, where: object, found: str, remedy: str) -> None:
+        super().__init__(f"{where}: {found}; {remedy}")
 
 
 class BarsUnreadable(DataError):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tradeterm.engine.inputs import RegimeInputs
     from tradeterm.store.bars import BarStore
 
-__all__ = ["Market", "MarketRequest", "build_market"]
+__all__ = ["Market", "MarketRequest", "build_market", "regime_asof"]
 
 _CELLS = (*PRICES, "volume")
 
@@ -131,8 +131,9 @@ def build_market(bars: BarStore, request: MarketRequest, *, cache_bytes: int = 0
     stop = stop if stop > frame.first else frame.first
     panel = _panel(frame, request, stop, asof)
     fills = _fills(frame, stop)
-    reader = _Reader(bars, asof, request)
-    regime = regime_inputs(reader.adjusted, bars, request.roles, request.publication)
+    regime, series = regime_asof(
+        bars, asof, roles=request.roles, publication=request.publication, actions=request.actions
+    )
     factors = tuple(_known_factors(item.symbol, found, request, asof) for item, found in _by_column(request, frame))
     return Market(
         request=request,
@@ -141,9 +142,31 @@ def build_market(bars: BarStore, request: MarketRequest, *, cache_bytes: int = 0
         regime=regime,
         fingerprint=_fingerprint(frame, panel, factors, regime, stop),
         factors=factors,
-        series=tuple(reader.read.items()),
+        series=tuple(series.items()),
         adjustments=_adjustments(bars, request, factors),
     )
+
+
+def regime_asof(
+    bars: BarStore,
+    asof_ns: int,
+    *,
+    roles: Mapping[str, str | None],
+    publication: Mapping[str, PublicationRule],
+    actions: Mapping[str, Actions],
+) -> tuple[RegimeInputs, Mapping[BarKey, Bars]]:
+    """Inputs of the regime as of an instant, and the bars that they were read from.
+
+    Raises
+    ------
+    MissingBars
+        When nothing is stored for the symbol of a role.
+    DataError
+        When a role is unknown, a macro series has no release schedule, or bars are said to be known before they ended
+        or were published.
+    """
+    reader = _Reader(bars, asof_ns, actions, publication)
+    return regime_inputs(reader.adjusted, bars, roles, publication), reader.read
 
 
 def _by_column(request: MarketRequest, frame: Frame) -> list[tuple[Instrument, Factors | None]]:
@@ -210,9 +233,14 @@ def _adjustments(bars: BarStore, request: MarketRequest, factors: tuple[Factors 
 class _Reader:
     """Reads the files of the regime once each, and of them only what was known at ``asof``."""
 
-    def __init__(self, store: BarStore, asof_ns: int, request: MarketRequest) -> None:
-        self._store, self._asof, self._actions = store, asof_ns, request.actions
-        self._publication = request.publication
+    def __init__(
+        self,
+        store: BarStore,
+        asof_ns: int,
+        actions: Mapping[str, Actions],
+        publication: Mapping[str, PublicationRule],
+    ) -> None:
+        self._store, self._asof, self._actions, self._publication = store, asof_ns, actions, publication
         self.read: dict[BarKey, Bars] = {}
 
     def adjusted(self, key: BarKey) -> Bars:

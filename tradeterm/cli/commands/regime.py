@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
+from tradeterm.cli.output import percent
+from tradeterm.core.errors import UsageError, nearest
 from tradeterm.core.time import iso, iso_date
 
 if TYPE_CHECKING:
@@ -58,6 +61,46 @@ def show(context: typer.Context) -> None:
 
     follow = "tradeterm daily" if view.asof_ns is None else "tradeterm regime history"
     invocation_of(context).out.result(view.to_json(), lay_out, next_command=follow)
+
+
+_AXES = ("equity", "volatility", "crypto", "macro")
+_SHOWN = 10
+
+
+@app.command()
+def agree(
+    context: typer.Context,
+    labels: Annotated[
+        str, typer.Argument(metavar="LABELS", help="CSV file of axis, first, last, state, event; both days inside.")
+    ],
+    axis: Annotated[str, typer.Option("--axis", help="Only equity, volatility, crypto or macro.")] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help=f"Every disagreement in order of time, not the {_SHOWN} longest of an axis.")
+    ] = False,
+) -> None:
+    """Compare your own labels with the states that the stored bars give, day by day: share, matrix, disagreements."""
+    invocation = invocation_of(context)
+    only = _checked_axis(axis)
+    settings = invocation.settings()
+    from tradeterm.cli.agreement import show_agreement
+    from tradeterm.views.agreement import build
+
+    view = build(settings, Path(labels), time.time_ns(), axis=only)
+    told = ", ".join(f"{item.axis} {percent(item.agreement)}" for item in view.axes)
+    invocation.out.result(
+        view.to_json(),
+        lambda page: show_agreement(page, view, at_most=None if every else _SHOWN),
+        outcome=told,
+        next_command="tradeterm regime history",
+    )
+
+
+def _checked_axis(axis: str) -> str:
+    if axis and axis not in _AXES:
+        near = nearest(axis, _AXES)
+        hint = f"did you mean '{near}'?" if near else f"one of {', '.join(_AXES)}"
+        raise UsageError(f"--axis: no axis '{axis}'; {hint}")
+    return axis
 
 
 @app.command()
