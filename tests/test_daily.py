@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tradeterm.store.ledger import Ledger
 from tradeterm.store.locks import file_lock
 
 ASOF = STOCKED + 7 * DAY_NS
+PRICES = ("open", "high", "low", "close")
 SCRIPT = Path(__file__).parent / "fault" / "dying_daily.py"
 
 
@@ -272,3 +274,83 @@ def test_a_fact_that_is_there_with_another_content_is_never_overwritten(bench: B
         with pytest.raises(FactConflict):
             ledger.append("step", step.key, step.payload | {"status": "partial"})
         assert json.dumps(ledger.facts("step")[0].payload) == json.dumps(step.payload)
+
+
+def restate(bench: Bench, symbol: str, change: Callable[[Bars], Bars]) -> None:
+    """Change the stored bars of a series, as a source does that revises its past."""
+    store = BarStore(bench.workspace.data)
+    for key in list(store.keys()):
+        if key.symbol == symbol:
+            store.write(key, change(store.read(key)), store.meta(key))
+
+
+def test_a_macro_series_whose_past_is_revised_changes_no_recorded_transition_and_stops_no_daily_run(
+    bench: Bench,
+) -> None:
+    quiet = bench.with_sets(*(f"universe.instruments.{name}.source=import" for name in ("PMI", "VIX", "T10Y2Y")))
+    daily(quiet, asof_ns=STOCKED)
+    recorded = {key: payload for key, payload in quiet.facts().items() if key[0] == "regime"}
+    assert any(key[1].startswith("macro|") for key in recorded)
+    restate(bench, "PMI", lambda bars: replace(bars, **{name: getattr(bars, name) + 0.1 for name in PRICES}))
+    daily(quiet, asof_ns=STOCKED + DAY_NS)
+    after = {key: payload for key, payload in quiet.facts().items() if key[0] == "regime"}
+    assert recorded.items() <= after.items()
+    assert all(json.loads(payload)["ts"] > iso(STOCKED) for key, payload in after.items() if key not in recorded)
+    with quiet.ledger() as ledger:
+        (newest,) = [fact for fact in ledger.facts("regime_state") if fact.payload["asof"] == iso(STOCKED + DAY_NS)]
+        assert chain_ends(ledger, newest.key.split("|")[1])["macro"] == newest.payload["axes"]["macro"]["state"]
+
+
+def chain_ends(ledger: Ledger, judged_by: str) -> dict[str, str]:
+    """State in which the recorded transitions of each axis end, once each has begun where the one before ended."""
+    ends: dict[str, str] = {}
+    changes = [fact.payload for fact in ledger.facts("regime") if fact.payload["judged_by"] == judged_by]
+    for change in sorted(changes, key=lambda payload: str(payload["ts"])):
+        assert ends.get(change["axis"], change["from"]) == change["from"] != change["to"], change
+        ends[change["axis"]] = change["to"]
+    return ends
+
+
+def test_a_restated_past_that_changes_the_present_is_a_transition_at_the_next_decision(bench: Bench) -> None:
+    quiet = bench.with_sets("universe.instruments.VIX.source=import")
+    daily(quiet, asof_ns=STOCKED)
+    restate(bench, "VIX", lambda bars: replace(bars, **{name: np.full(len(bars.ts), 40.0) for name in PRICES}))
+    daily(quiet, asof_ns=STOCKED + DAY_NS)
+    with quiet.ledger() as ledger:
+        before, after = sorted(ledger.facts("regime_state"), key=lambda fact: str(fact.payload["asof"]))
+        shown = [fact.payload["axes"]["volatility"]["state"] for fact in (before, after)]
+        assert (shown[0] != "HIGH", shown[1]) == (True, "HIGH")
+        (news,) = [
+            fact.payload
+            for fact in ledger.facts("regime")
+            if fact.payload["ts"] > iso(STOCKED) and fact.payload["axis"] == "volatility"
+        ]
+        assert (news["ts"], news["from"], news["to"]) == (iso(STOCKED + 4 * HOUR_NS), shown[0], "HIGH")
+        assert chain_ends(ledger, after.key.split("|")[1])["volatility"] == "HIGH"
+
+
+class WithoutIndex(SampleMarket):
+    """A market whose volatility index is down."""
+
+    def bars(self, instrument: Instrument, timeframe: Timeframe, start_ns: int, end_ns: int) -> Bars:
+        if instrument.symbol == "VIX":
+            raise SourceDown("sample", "VIX", "HTTP 503")
+        return super().bars(instrument, timeframe, start_ns, end_ns)
+
+
+def test_a_second_attempt_at_the_same_instant_may_judge_the_regime_anew(bench: Bench) -> None:
+    down = Supplier(make=lambda: WithoutIndex(publication_rules(bench.settings.config)))
+    with bench.ledger() as ledger:
+        sources = open_sources(bench.settings) | {"sample": down}
+        first = run_daily(bench.settings, ledger, asof_ns=ASOF, sources=sources)
+    second = daily(bench)
+    assert (first.exit_code, second.exit_code) == (4, 0)
+    with bench.ledger() as ledger:
+        keys = [run.steps[STEPS.index("predict")].outputs["regime"] for run in (first, second)]
+        facts = [ledger.get("regime_state", key) for key in keys]
+        told = [fact.payload["axes"]["volatility"]["status"] for fact in facts if fact is not None]
+        assert told == ["unknown", "fresh"]
+        assert chain_ends(ledger, keys[0].split("|")[1])["volatility"] == "UNKNOWN"
+    daily(bench, asof_ns=ASOF + DAY_NS)
+    with bench.ledger() as ledger:
+        assert chain_ends(ledger, keys[0].split("|")[1])["volatility"] in ("LOW", "NORMAL", "HIGH")

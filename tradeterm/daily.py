@@ -292,8 +292,9 @@ class _Night:
             except FactConflict as conflict:
                 refused.append(signal.key)
                 self.incident(str(conflict), "the signal that was recorded first stands")
-        state = state_fact(self.settings, self.book.run)
-        self.ledger.append_many([state, *transition_facts(self.settings, self.book.run)])
+        state = state_fact(self.settings, self.book.run, self.daily_id)
+        states, recorded = self.ledger.facts("regime_state"), self.ledger.facts("regime")
+        self.ledger.append_many([state, *transition_facts(self.settings, self.book.run, states, recorded)])
         outputs = {
             "signals": len(signals) - len(refused),
             "refused": refused,

@@ -354,6 +354,24 @@ def test_transitions_name_what_changed_and_when() -> None:
     assert found == [(2 * DAY, "volatility", "NORMAL", "HIGH", 30.0), (4 * DAY, "volatility", "HIGH", "LOW", 10.0)]
 
 
+def test_becoming_unknown_and_known_again_are_transitions_even_where_the_shown_word_stays() -> None:
+    # NORMAL, then overdue for more than 48 h on day 6: shown as NORMAL still, but nobody knows; on day 8 NORMAL again
+    index = series([20.0, 30.0, 20.0, 20.0], known=[DAY, 2 * DAY, 3 * DAY, 8 * DAY])
+    frame = classify(DAY * np.arange(1, 9), RegimeInputs(volatility=index), SMALL)
+    assert [frame.at_row(row)["volatility"] for row in range(8)] == ["NORMAL", "HIGH", *["NORMAL"] * 6]
+    found = [(item.time_ns // DAY, item.before, item.after) for item in transitions(frame)]
+    assert found == [(2, "NORMAL", "HIGH"), (3, "HIGH", "NORMAL"), (7, "NORMAL", "UNKNOWN"), (8, "UNKNOWN", "NORMAL")]
+
+
+def test_transitions_can_be_told_from_a_state_ahead_of_the_first_row() -> None:
+    values = series([20.0, 20.0])
+    frame = classify(values.known_at, RegimeInputs(volatility=values), SMALL)
+    ahead = {"equity": "UNKNOWN", "volatility": "HIGH", "crypto": "RISK_ON"}
+    found = [(item.time_ns, item.axis, item.before, item.after) for item in transitions(frame, ahead)]
+    assert found == [(DAY, "volatility", "HIGH", "NORMAL"), (DAY, "crypto", "RISK_ON", "UNKNOWN")]
+    assert transitions(frame.rows(0, 0), ahead) == []
+
+
 def test_frames_can_be_cut_and_asked() -> None:
     frame = classify(DAY * np.arange(1, 5), RegimeInputs(volatility=series([20.0, 30.0, 30.0, 10.0])), SMALL)
     assert frame.is_state("volatility", "HIGH").tolist() == [False, True, True, False]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ from tradeterm.engine import rolling
 from tradeterm.engine.panel import locked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tradeterm.core.types import BoolArray, FloatArray, IntArray, StateArray
     from tradeterm.engine.inputs import RegimeInputs, RegimeSeries
 
@@ -34,12 +37,14 @@ __all__ = [
     "NEVER",
     "STATES",
     "UNKNOWN",
+    "UNKNOWN_WORD",
     "RegimeFrame",
     "RegimeState",
     "Thresholds",
     "Transition",
     "active_states",
     "classify",
+    "known_states",
     "transitions",
 ]
 
@@ -53,6 +58,7 @@ STATES = (
 NEUTRAL = (1, 1, 0, 1)
 NEVER = -1
 FRESH, LATE, UNKNOWN = 0, 1, 2
+UNKNOWN_WORD = "UNKNOWN"
 _STATUS = ("fresh", "late", "unknown")
 _DAYS_PER_YEAR = 252.0
 
@@ -161,7 +167,7 @@ class RegimeFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """A change of a shown state between two decision times."""
+    """A change of a known state between two decision times; ``before`` or ``after`` may be :data:`UNKNOWN_WORD`."""
 
     time_ns: int
     axis: str
@@ -330,21 +336,27 @@ def _macro(inputs: RegimeInputs, at: Thresholds) -> _Judged | None:
     return _Judged(events, due, state, activity, slope)
 
 
-def transitions(frame: RegimeFrame) -> list[Transition]:
-    """Changes of the shown states, oldest first."""
+def known_states(frame: RegimeFrame) -> StateArray:
+    """(T, 4) codes of the states, NEVER while an axis is unknown: the neutral word that it is shown by is no state."""
+    found: StateArray = np.where(frame.status == UNKNOWN, NEVER, frame.state).astype(np.int8)
+    return found
+
+
+def transitions(frame: RegimeFrame, before: Mapping[str, str] | None = None) -> list[Transition]:
+    """Changes of the known states, oldest first; becoming unknown, and known again, are changes too.
+
+    before : state by axis ahead of the first row, where it is to be compared with one
+    """
     found = []
     for axis, name in enumerate(AXES):
-        codes = frame.state[:, axis]
-        for row in np.flatnonzero(np.diff(codes)) + 1:
-            found.append(
-                Transition(
-                    time_ns=int(frame.times[row]),
-                    axis=name,
-                    before=STATES[axis][int(codes[row - 1])],
-                    after=STATES[axis][int(codes[row])],
-                    reading=float(frame.reading[row, axis]),
-                )
-            )
+        codes = known_states(frame)[:, axis]
+        words = [STATES[axis][int(code)] if code != NEVER else UNKNOWN_WORD for code in codes]
+        ahead = (before or {}).get(name, words[0] if words else "")
+        for row, (old, new) in enumerate(pairwise([ahead, *words])):
+            if old != new:
+                reading = float(frame.reading[row, axis])
+                time_ns = int(frame.times[row])
+                found.append(Transition(time_ns=time_ns, axis=name, before=old, after=new, reading=reading))
     return sorted(found, key=lambda item: (item.time_ns, AXES.index(item.axis)))
 
 

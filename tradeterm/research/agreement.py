@@ -16,7 +16,7 @@ from tradeterm.core.time import DAY_NS
 from tradeterm.data.calendar import sessions
 from tradeterm.data.panel import regime_asof
 from tradeterm.engine.agreement import NOTHING, Agreement, agreement
-from tradeterm.engine.regime import AXES, LATE, STATES, UNKNOWN, classify
+from tradeterm.engine.regime import AXES, LATE, STATES, classify, known_states
 from tradeterm.research.desk import actions_of, thresholds, watched
 from tradeterm.research.plan import publication_rules
 from tradeterm.store.bars import BarStore
@@ -123,7 +123,7 @@ def _axis(
     calendar, days = asked
     rows = np.searchsorted(frame.times, days + DAY_NS)
     status = frame.status[rows, column]
-    judged = np.where(status == UNKNOWN, NOTHING, frame.state[rows, column]).astype(np.int8)
+    judged = known_states(frame)[rows, column]
     first = np.array([item.first_ns for item in periods], dtype=np.int64)
     last = np.array([item.last_ns for item in periods], dtype=np.int64)
     period = np.searchsorted(first, days, side="right") - 1
