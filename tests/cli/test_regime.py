@@ -11,6 +11,8 @@ import pytest
 
 from tradeterm.cli.commands.init import write_workspace
 from tradeterm.cli.diagnostics import run
+from tradeterm.core.time import from_iso
+from tradeterm.store.ledger import Ledger
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -118,3 +120,34 @@ def test_labels_on_days_without_a_session_are_said(tradeterm: Run, labels: Path)
     _, out, _ = tradeterm("regime", "agree", "labels.csv", *BOOK)
     assert "volatility: - of 0 days agree" in out
     assert "! no session lies in its labelled periods" in out
+
+
+def test_history_is_drawn_over_its_time_and_listed(
+    tradeterm: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asof, day = "2024-03-01T00:00:00Z", "d0"
+    key = f"{asof}|r0|c0|{day}"
+    axes = {"equity": {"state": "BEAR", "status": "fresh"}, "crypto": {"state": "RISK_ON", "status": "fresh"}}
+    with Ledger(tmp_path / "results", clock=lambda: from_iso(asof)) as ledger:
+        ledger.append("regime_state", key, {"asof": asof, "axes": axes})
+        for ts, before, after in (("2022-03-02", "UNKNOWN", "BULL"), ("2023-03-02", "BULL", "BEAR")):
+            change = {"axis": "equity", "ts": f"{ts}T00:00:00Z", "from": before, "to": after, "value": 1.5}
+            ledger.append("regime", f"equity|{ts}", change | {"judged_by": "r0"})
+        ledger.append("daily", day, {"asof": asof, "profile": "sample"})
+        step = {"daily_id": day, "step": "predict", "status": "done", "outputs": {"regime": key}}
+        ledger.append("step", f"{day}:predict", step)
+    monkeypatch.setenv("COLUMNS", "33")  # 24 cells beside the names
+    code, out, err = tradeterm("regime", "history")
+    assert (code, err) == (0, "")
+    # 2022-03-02 to 2024-03-01: 730 days, half of them BULL; 2023 begins after 305 of them, 2024 after 670
+    assert out.splitlines()[:4] == [
+        "2022-03-02 to 2024-03-01",
+        "equity  " + 12 * "█" + 12 * "▁",
+        "crypto  " + 24 * "█",
+        "        '22        '23",
+    ]
+    assert "▁ BEAR   ▄ NEUTRAL   █ BULL   · unknown" in out
+    assert "2023-03-02T00:00:00Z  equity  BULL     BEAR    1.5" in out
+    code, out, err = tradeterm("regime", "history", "--axis", "equities")
+    assert (code, out) == (2, "")
+    assert "--axis: no axis 'equities'; did you mean 'equity'?" in err

@@ -12,10 +12,12 @@ from tradeterm.views.newest import newest_step
 from tradeterm.views.status import STALE_HOURS, in_order
 
 if TYPE_CHECKING:
-    from tradeterm.config.workspace import Workspace
-    from tradeterm.store.ledger import Fact
+    from collections.abc import Sequence
 
-__all__ = ["Axis", "Budget", "Change", "Limit", "RegimeView", "build"]
+    from tradeterm.config.workspace import Workspace
+    from tradeterm.store.ledger import Fact, LedgerReader
+
+__all__ = ["Axis", "Budget", "Change", "Limit", "RegimeView", "build", "judged", "newest_changes"]
 
 _MOST_CHANGES = 100
 
@@ -94,10 +96,7 @@ def build(workspace: Workspace, now_ns: int, *, profile: str | None = None) -> R
         When the ledger can't be read.
     """
     with Ledger.reader(workspace.results) as ledger:
-        step = newest_step(ledger, "predict", profile=profile)
-        fact = ledger.get("regime_state", str(step.outputs["regime"])) if step is not None else None
-        judged_by = fact.key.split("|")[1] if fact is not None else ""
-        changes = [item for item in ledger.facts("regime") if item.payload.get("judged_by", judged_by) == judged_by]
+        fact, changes = judged(ledger, profile)
     if fact is None:
         return RegimeView(asof_ns=None, age_hours=None, stale=False, axes=(), budgets=(), limits=(), changes=())
     asof = from_iso(fact.payload["asof"])
@@ -112,8 +111,16 @@ def build(workspace: Workspace, now_ns: int, *, profile: str | None = None) -> R
             for item in fact.payload["budgets"]
         ),
         limits=tuple(_limits(fact.payload["limits"])),
-        changes=_newest(changes),
+        changes=newest_changes(changes),
     )
+
+
+def judged(ledger: LedgerReader, profile: str | None) -> tuple[Fact | None, list[Fact]]:
+    """Return the state that the newest daily run judged, and the changes that were recorded by the same lines."""
+    step = newest_step(ledger, "predict", profile=profile)
+    fact = ledger.get("regime_state", str(step.outputs["regime"])) if step is not None else None
+    judged_by = fact.key.split("|")[1] if fact is not None else ""
+    return fact, [item for item in ledger.facts("regime") if item.payload.get("judged_by", judged_by) == judged_by]
 
 
 def _axis(name: str, item: dict[str, Any]) -> Axis:
@@ -138,7 +145,8 @@ def _limits(found: dict[str, Any]) -> list[Limit]:
     return [Limit(name=name, base=number(item["base"]), now=number(item["now"])) for name, item in pairs]
 
 
-def _newest(facts: list[Fact]) -> tuple[Change, ...]:
+def newest_changes(facts: Sequence[Fact]) -> tuple[Change, ...]:
+    """Return as many of these facts ``regime`` as a screen is for, the newest first."""
     # The first run records years of changes at once: their own instants order them, not the recording.
     rows = sorted((fact.payload for fact in facts), key=lambda item: str(item["ts"]), reverse=True)[:_MOST_CHANGES]
     return tuple(

@@ -17,6 +17,7 @@ from tradeterm.core.time import iso, iso_date
 if TYPE_CHECKING:
     from tradeterm.cli.output import Page
     from tradeterm.views.regime import RegimeView
+    from tradeterm.views.regime_history import RegimeHistory
 
 __all__ = ["app"]
 
@@ -108,14 +109,33 @@ def history(
     context: typer.Context,
     axis: Annotated[str, typer.Option("--axis", help="Only equity, volatility, crypto or macro.")] = "",
 ) -> None:
-    """List the newest transitions between regimes, newest first."""
-    from tradeterm.views.base import plain
+    """Draw the regimes over time, and list their newest transitions, newest first."""
+    from tradeterm.views.regime_history import build
 
-    changes = [item for item in _view(context).changes if not axis or item.axis == axis]
+    invocation = invocation_of(context)
+    view = build(invocation.workspace(), profile=invocation.profile, axis=_checked_axis(axis))
 
     def lay_out(page: Page) -> None:
-        rows = [(iso(item.ts_ns), item.axis, item.before, item.after, item.value) for item in changes]
+        _draw(page, view)
+        rows = [(iso(item.ts_ns), item.axis, item.before, item.after, item.value) for item in view.changes]
         page.table(("when", "axis", "from", "to", ">value"), rows)
+        if view.older:
+            page.line(f"and {view.older:,} older ones; `tradeterm sql` has them as regime_transitions", style="dim")
 
-    document = {"schema": "tradeterm.regimes.v1", "changes": plain(changes)}
-    invocation_of(context).out.result(document, lay_out, next_command="tradeterm regime show")
+    invocation.out.result(view.to_json(), lay_out, next_command="tradeterm regime show")
+
+
+def _draw(page: Page, view: RegimeHistory) -> None:
+    from tradeterm.cli.strip import legend, ruler, strip
+
+    if view.from_ns is None or view.to_ns is None or view.to_ns <= view.from_ns:
+        return
+    between = (view.from_ns, view.to_ns)
+    width = max(len(item.axis) for item in view.axes)
+    page.title(f"{iso_date(view.from_ns)} to {iso_date(view.to_ns)}")
+    for item in view.axes:
+        strip(page, item.axis.ljust(width), item.states, item.spans, between)
+    ruler(page, " " * width, between)
+    for item in view.axes:
+        legend(page, item.states)
+    page.line()
