@@ -78,7 +78,7 @@ def test_labels_are_compared_day_by_day_with_what_was_known_when_the_day_was_ove
     assert [item["line"] for item in axis["disagreements"]] == [2, 3]
     assert axis["disagreements"][1]["event"] == "a shock, and its echo"
     (gap,) = axis["unjudged"]
-    assert (gap["first"], gap["last"], gap["days"], gap["judged"]) == ("2024-03-14", "2024-03-15", 2, None)
+    assert gap == {"first": "2024-03-14", "last": "2024-03-15", "days": 2}
 
 
 def test_a_person_sees_strips_matrix_and_the_longest_disagreements(
@@ -113,6 +113,19 @@ def test_labels_that_cannot_be_compared_are_refused_in_one_line(tradeterm: Run, 
     assert "nothing is configured to judge this axis on; set universe.roles.crypto" in refused(
         "axis,first,last,state\ncrypto,2020-01-01,2020-02-01,RISK_ON\n", "--set", "universe.roles.crypto=null"
     )
+
+
+def test_days_without_a_state_are_told_as_one_gap_across_the_periods_that_they_lie_in(
+    tradeterm: Run, labels: Path
+) -> None:
+    more = "volatility,2024-03-16,2024-03-18,LOW,\nvolatility,2024-03-20,2024-03-20,HIGH,\n"
+    labels.write_text(LABELS + more)
+    (axis,) = document(tradeterm, "regime", "agree", "labels.csv", *BOOK)["axes"]
+    # 18 March follows 15 March, the session before; 19 March has no label and isn't counted.
+    assert axis["unjudged"] == [
+        {"first": "2024-03-14", "last": "2024-03-18", "days": 3},
+        {"first": "2024-03-20", "last": "2024-03-20", "days": 1},
+    ]
 
 
 def test_labels_on_days_without_a_session_are_said(tradeterm: Run, labels: Path) -> None:

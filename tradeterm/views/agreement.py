@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tradeterm.engine.agreement import Agreement, Stretch
     from tradeterm.research.agreement import AxisAgreement
 
-__all__ = ["AgreementView", "AxisLabels", "Difference", "LabelRow", "build"]
+__all__ = ["AgreementView", "AxisLabels", "Difference", "Gap", "LabelRow", "build"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class LabelRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Days in a row of one labelled period that were judged otherwise; ``judged`` is None where no state was known.
+    """Days in a row of one labelled period that were judged otherwise.
 
     first, last : dates, both inside; line : of the label in its file
     """
@@ -51,9 +51,18 @@ class Difference:
     last: str
     days: int
     label: str
-    judged: str | None
+    judged: str
     line: int
     event: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Labelled days in a row on which no state was known; first and last are dates, both inside."""
+
+    first: str
+    last: str
+    days: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +89,7 @@ class AxisLabels:
     states: tuple[str, ...]
     matrix: tuple[LabelRow, ...]
     disagreements: tuple[Difference, ...]
-    unjudged: tuple[Difference, ...]
+    unjudged: tuple[Gap, ...]
     labelled_spans: tuple[Span, ...]
     judged_spans: tuple[Span, ...]
 
@@ -124,7 +133,6 @@ def _axis(item: AxisAgreement) -> AxisLabels:
     labelled = [states.index(item.periods[number].state) if number != NOTHING else NOTHING for number in item.period]
     days = item.days.tolist()
     end_ns = days[-1] + DAY_NS if days else 0
-    found = [_difference(item, stretch, states) for stretch in result.stretches]
     return AxisLabels(
         axis=item.axis,
         inputs=item.inputs,
@@ -138,8 +146,10 @@ def _axis(item: AxisAgreement) -> AxisLabels:
         agreement=result.share,
         states=states,
         matrix=tuple(_row(item.result, number, name) for number, name in enumerate(states)),
-        disagreements=tuple(each for each in found if each.judged is not None),
-        unjudged=tuple(each for each in found if each.judged is None),
+        disagreements=tuple(
+            _difference(item, stretch, states) for stretch in result.stretches if stretch.judged != NOTHING
+        ),
+        unjudged=_gaps(item),
         labelled_spans=spans(days, labelled, states, end_ns),
         judged_spans=spans(days, item.judged.tolist(), states, end_ns),
     )
@@ -162,7 +172,21 @@ def _difference(item: AxisAgreement, stretch: Stretch, states: tuple[str, ...]) 
         last=iso_date(int(item.days[stretch.stop - 1])),
         days=stretch.days,
         label=period.state,
-        judged=states[stretch.judged] if stretch.judged != NOTHING else None,
+        judged=states[stretch.judged],
         line=period.line,
         event=period.event,
+    )
+
+
+def _gaps(item: AxisAgreement) -> tuple[Gap, ...]:
+    """Stretches without a state, across the periods that they lie in."""
+    joined: list[tuple[int, int]] = []
+    for stretch in item.result.stretches:
+        if stretch.judged != NOTHING:
+            continue
+        start = joined.pop()[0] if joined and joined[-1][1] == stretch.start else stretch.start
+        joined.append((start, stretch.stop))
+    return tuple(
+        Gap(first=iso_date(int(item.days[start])), last=iso_date(int(item.days[stop - 1])), days=stop - start)
+        for start, stop in joined
     )
