@@ -81,6 +81,19 @@ def test_labels_are_compared_day_by_day_with_what_was_known_when_the_day_was_ove
     assert gap == {"first": "2024-03-14", "last": "2024-03-15", "days": 2}
 
 
+def test_hysteresis_and_the_hours_until_unknown_come_from_the_configuration(tradeterm: Run, labels: Path) -> None:
+    lines = "regime_budgets.thresholds"
+    sets = ("--set", f"{lines}.hysteresis.volatility=2", "--set", f"{lines}.stale_hours=24")
+    (axis,) = document(tradeterm, "regime", "agree", "labels.csv", *BOOK, *sets)["axes"]
+    # 14 14 20 30 30 20: the single 20s and the first 30 change nothing; 12 March is 4 h late, 13 March 28 h.
+    assert [(span["from"][:10], span["state"]) for span in axis["judged_spans"]] == [
+        ("2024-03-04", "LOW"),
+        ("2024-03-08", "HIGH"),
+        ("2024-03-13", None),
+    ]
+    assert (axis["compared"], axis["late"], axis["agreed"]) == (7, 1, 6)
+
+
 def test_a_person_sees_strips_matrix_and_the_longest_disagreements(
     tradeterm: Run, labels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
