@@ -12,7 +12,7 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.lock pyproject.toml | cksum |
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format lint types imports docs pictures lock bench bench-startup bench-data clean
+.PHONY: help run install test test-long check format lint types imports docs pictures lock bench bench-startup bench-data clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ install: $(RUN_STAMP) ## Install the package and its locked dependencies into .v
 
 test: $(DEV_STAMP) ## Run all tests (ARGS="tests/config -k merge" for some)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-long: $(DEV_STAMP) ## Hold the kernel against 10,000 random books (some minutes)
+	@$(BIN)/python -m pytest -n 2 -m long --timeout 1800 $(ARGS)
 
 check: lint types imports test ## Everything that CI runs: format, lint, types, import contracts, tests
 
