@@ -9,7 +9,7 @@ import pytest
 
 from tradeterm.core.time import DAY_NS, from_iso, iso
 from tradeterm.engine.outcomes import OwnFills
-from tradeterm.signals.outcomes import realise
+from tradeterm.signals.outcomes import differs, realise, realise_all
 
 START = from_iso("2024-01-01")
 BARS = OwnFills(
@@ -81,3 +81,39 @@ def test_a_split_inside_the_horizon_is_no_loss_and_a_dividend_is_a_gain() -> Non
     assert (found.entry_price, found.exit_price) == (101.0, 26.0)
     assert found.gross == pytest.approx(104 / 0.98 / 101 - 1)
     assert found.net == pytest.approx(104 / 0.98 / 101 - 1 - 0.001 * (1 + 104 / 0.98 / 101))
+
+
+def test_the_way_to_an_outcome_is_kept_at_own_bars_within_the_horizon() -> None:
+    found = realise(signal(horizon=6), "key", lambda symbol, timeframe: BARS, asof_ns=LATER)
+    assert found is not None
+    assert found.path == tuple((lag, pytest.approx((101.0 + lag) / 101.0 - 1.0)) for lag in (1, 2, 3, 5))
+    short = realise(signal(horizon=2, side="short"), "key", lambda symbol, timeframe: BARS, asof_ns=LATER)
+    assert short is not None
+    assert short.path == ((1, pytest.approx(1.0 - 102.0 / 101.0)),)
+
+
+def test_signals_scored_together_come_out_as_each_alone_and_in_their_order() -> None:
+    given = [
+        (f"{side}|{horizon}|{days}", signal(side=side, horizon=horizon, ts=iso(START + days * DAY_NS)))
+        for horizon in (2, 5, 9)
+        for days in (4, 1, 0)
+        for side in ("long", "short", "flat")
+    ]
+    asof = START + 9 * DAY_NS
+    alone = [realise(item, key, lambda symbol, timeframe: BARS, asof_ns=asof) for key, item in given]
+    together = list(realise_all(given, lambda symbol, timeframe: BARS, asof_ns=asof))
+    assert together == [item for item in alone if item is not None]
+    assert 0 < len(together) < len(given)
+
+
+def test_what_restated_bars_would_give_is_told_apart_from_what_was_recorded() -> None:
+    found = realise(signal(), "key", lambda symbol, timeframe: BARS, asof_ns=LATER)
+    assert found is not None
+    assert not differs(found.payload(), found)
+    later = OwnFills(
+        fill_open=np.where(np.arange(10) == 4, 90.0, BARS.fill_open), fill_at=BARS.fill_at, known_at=BARS.known_at
+    )
+    now = realise(signal(), "key", lambda symbol, timeframe: later, asof_ns=LATER)
+    assert now is not None
+    assert differs(found.payload(), now)
+    assert now.exit_price == 90.0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradeterm.core.time import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Outcome", "Side", "Signal"]
 
@@ -30,6 +33,8 @@ class Signal:
     sample : how many matured replay signals of this side stand behind prob and ev
     timeframe : whose own bars the horizon counts; cost : fee and slippage of one fill, fraction of notional
     bar_ns : known_at of the newest own bar it was made on
+    regime : state of each regime axis at ``ts``; UNKNOWN where it was not known
+    replayed : made later than ``ts``, from the bars as they are stored now
     """
 
     ts_ns: int
@@ -45,6 +50,8 @@ class Signal:
     sample: int
     timeframe: str
     cost: float
+    regime: Mapping[str, str] = field(default_factory=dict)
+    replayed: bool = False
 
     @property
     def key(self) -> str:
@@ -67,6 +74,8 @@ class Signal:
             "sample": self.sample,
             "timeframe": self.timeframe,
             "cost": self.cost,
+            "regime": dict(self.regime),
+            **({"replayed": True} if self.replayed else {}),
         }
 
 
@@ -76,6 +85,7 @@ class Outcome:
 
     gross, net : signed return over the horizon before and after costs, fraction (flat signals: of the long side)
     hit : whether the signed net return is positive; null for flat signals
+    path : own bars after the entry, and the signed return before costs to the opening price there
     """
 
     signal_key: str
@@ -86,6 +96,7 @@ class Outcome:
     gross: float
     net: float
     hit: bool | None
+    path: tuple[tuple[int, float], ...] = ()
 
     def payload(self) -> dict[str, Any]:
         """The fact as it is stored."""
@@ -98,4 +109,5 @@ class Outcome:
             "gross": self.gross,
             "net": self.net,
             "hit": self.hit,
+            "path": [list(point) for point in self.path],
         }

@@ -6,12 +6,14 @@ bars, never from what happens to be in the store.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tradeterm.core.signals import Side, Signal
 from tradeterm.engine.outcomes import forward_returns, replay_statistics
+from tradeterm.engine.regime import AXES
 from tradeterm.signals.own_bars import known_at
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from tradeterm.engine.outcomes import OwnFills
     from tradeterm.engine.replay import Member, Replay
 
-__all__ = ["fill_cost", "predict"]
+__all__ = ["fill_cost", "predict", "regime_words"]
 
 _SIDES = {1: Side.LONG, -1: Side.SHORT, 0: Side.FLAT}
 
@@ -37,19 +39,31 @@ def predict(
     *,
     config_hashes: Mapping[str, str],
     run_id: str,
+    replayed: bool = False,
 ) -> list[Signal]:
     """Signals of every strategy and symbol at the last decision of ``run``.
 
     own_bars : stored bars by symbol and timeframe; config_hashes : by strategy name
+    replayed : whether they are made for an instant long past
     A symbol without any own bar by then has no signal.
     """
     found = []
+    regime = regime_words(run)
     for m, member in enumerate(run.spec.members):
         for symbol in member.symbols:
             signal = _signal(run, m, member, symbol, own_bars, config_hashes[member.strategy.name], run_id)
             if signal is not None:
-                found.append(signal)
+                found.append(replace(signal, regime=regime, replayed=replayed))
     return found
+
+
+def regime_words(run: Replay) -> dict[str, str]:
+    """State of each axis at the last decision; UNKNOWN where nothing that counts was known."""
+    now = run.frame.at_row(len(run.frame) - 1)
+    return {
+        axis: "UNKNOWN" if status == "unknown" else state
+        for axis, state, status in zip(AXES, now.state, now.status, strict=True)
+    }
 
 
 def _own_rows(run: Replay, member: Member, column: int) -> tuple[BoolArray, IntArray]:

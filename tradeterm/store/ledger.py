@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PROVENANCE", "Fact", "Ledger", "LedgerReader"]
 
-# Says who recorded a fact, not what was found: two runs that found the same agree.
-PROVENANCE = frozenset({"run_id"})
+# Says who recorded a fact and how long it took, not what was found: two runs that found the same agree.
+PROVENANCE = frozenset({"run_id", "replayed", "seconds"})
 
 _EMPTY = Head(seq=0, hash=GENESIS)
 _COLUMNS = "seq, recorded_at, kind, key, payload, prev_hash, hash"
@@ -103,14 +103,6 @@ class LedgerReader:
         limit = -1 if newest is None else newest
         return self._ask(f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))[::-1]
 
-    def count(self, kind: str) -> int:
-        """Return how many facts of that kind there are."""
-        with sqlite_errors(self.path):
-            connection = self._connected()
-            if connection is None:
-                return 0
-            return int(connection.execute("SELECT count(*) FROM facts WHERE kind = ?", (kind,)).fetchone()[0])
-
     def tip(self) -> Head:
         """Return seq and hash of the newest row; seq 0 while nothing is recorded."""
         with sqlite_errors(self.path):
@@ -133,15 +125,48 @@ class LedgerReader:
             if connection is not None and connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    def rows(self, kinds: Sequence[str] | None = None) -> list[Row]:
-        """Return the rows of some kinds (of all) as they are stored, oldest first; their payloads are JSON text."""
+    def rows(self, kinds: Sequence[str] | None = None, *, after: int = 0) -> list[Row]:
+        """Return the rows of some kinds (of all) as they are stored, oldest first; their payloads are JSON text.
+
+        after : only those with a greater seq
+        """
         with sqlite_errors(self.path):
             connection = self._connected()
             if connection is None:
                 return []
-            where = "" if kinds is None else f"WHERE kind IN ({', '.join('?' * len(kinds))})"
-            statement = f"SELECT {_COLUMNS} FROM facts {where} ORDER BY seq"  # noqa: S608 (placeholders only)
-            return [Row._make(row) for row in connection.execute(statement, tuple(kinds or ()))]
+            where = "" if kinds is None else f"AND kind IN ({', '.join('?' * len(kinds))})"
+            statement = f"SELECT {_COLUMNS} FROM facts WHERE seq > ? {where} ORDER BY seq"  # noqa: S608 (placeholders)
+            return [Row._make(row) for row in connection.execute(statement, (after, *(kinds or ())))]
+
+    def greatest(self, kind: str, number: int, *, holding: str = "") -> list[Fact]:
+        """Return the facts of that kind whose keys come last in alphabetical order, the last first.
+
+        holding : only those whose key holds this text
+        """
+        where, values = "kind = ?", [kind]
+        if holding:
+            where, values = f"{where} AND instr(key, ?) > 0", [kind, holding]
+        return self._ask(f"{where} ORDER BY key DESC LIMIT ?", (*values, number))
+
+    def count(self, kind: str, *, after: int = 0) -> int:
+        """Return how many facts of that kind there are; ``after``: with a greater seq."""
+        with sqlite_errors(self.path):
+            connection = self._connected()
+            if connection is None:
+                return 0
+            found = connection.execute("SELECT count(*) FROM facts WHERE kind = ? AND seq > ?", (kind, after))
+            return int(found.fetchone()[0])
+
+    def hash_of(self, seq: int) -> str | None:
+        """Return the hash of the row of that seq, which vouches for every row before it."""
+        with sqlite_errors(self.path):
+            connection = self._connected()
+            row = (
+                None
+                if connection is None
+                else connection.execute("SELECT hash FROM facts WHERE seq = ?", (seq,)).fetchone()
+            )
+            return None if row is None else str(row[0])
 
     def data_version(self) -> int:
         """Return a number that changes when anything is recorded by anybody; 0 while there is no ledger.
