@@ -520,10 +520,13 @@ def signal(symbol: str, side: str, day: str, **changes: Any) -> SignalRow:
         "prob": 0.56,
         "ev": 0.0037,
         "sample": 321,
+        "replayed": False,
         "matured": False,
         "exit_at_ns": None,
+        "gross": None,
         "net": None,
         "hit": None,
+        "restated_net": None,
     }
     return SignalRow(**(values | changes))
 

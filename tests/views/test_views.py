@@ -497,7 +497,7 @@ def test_hit_rates_count_matured_directional_signals_alone(stores: Any) -> None:
             "sample": 5,
         }
         stores.ledger.append("signal", key, payload)
-        outcome = {"signal": key, "exit_at": "2026-11-15T00:00:00Z", "net": 0.01, "hit": hit}
+        outcome = {"signal": key, "exit_at": "2026-11-15T00:00:00Z", "net": 0.01 if hit else -0.01, "hit": hit}
         stores.ledger.append("outcome", key, outcome)
     waiting = "2026-11-20T00:00:00Z|SPY|6|Trend_v1@1.0.0|c0"
     payload = {

@@ -3,57 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tradeterm.core.scores import Bin, Score
+
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray
 
-__all__ = ["BINS", "Bin", "Score", "brier", "rank_correlation", "reliability", "score", "wilson"]
+__all__ = ["BINS", "brier", "rank_correlation", "reliability", "score", "wilson"]
 
 BINS = 10
 """Bins of equal width over [0, 1] that predicted probabilities are put into."""
 
 _Z95 = 1.959963984540054
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bin:
-    """Signals whose probability lies in [low, high) (the last bin holds 1 too): what was said, what came."""
-
-    low: float
-    high: float
-    n: int
-    predicted: float
-    hit_rate: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """What a group of matured signals came to; None where it is not defined.
-
-    n : matured signals; directional : those long or short, of which ``hits`` had a positive net return
-    low, high : 95 % interval of the hit rate (Wilson), of independent signals
-    mean_net : mean signed return after costs of the directional ones, fraction
-    brier : mean of (prob - hit) squared over the ``predicted`` ones that had a probability
-    brier_base : the same, had each been given these signals' own hit rate
-    ic : rank correlation of forecast and realised return over ``ic_n`` signals
-    """
-
-    n: int
-    directional: int
-    hits: int
-    hit_rate: float | None
-    low: float | None
-    high: float | None
-    mean_net: float | None
-    predicted: int
-    brier: float | None
-    brier_base: float | None
-    ic: float | None
-    ic_n: int
 
 
 def wilson(hits: int, n: int) -> tuple[float, float] | None:

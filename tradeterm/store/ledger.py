@@ -138,14 +138,16 @@ class LedgerReader:
             statement = f"SELECT {_COLUMNS} FROM facts WHERE seq > ? {where} ORDER BY seq"  # noqa: S608 (placeholders)
             return [Row._make(row) for row in connection.execute(statement, (after, *(kinds or ())))]
 
-    def greatest(self, kind: str, number: int, *, holding: str = "") -> list[Fact]:
+    def greatest(self, kind: str, number: int, *, holding: str = "", below: str = "") -> list[Fact]:
         """Return the facts of that kind whose keys come last in alphabetical order, the last first.
 
-        holding : only those whose key holds this text
+        holding : only those whose key holds this text; below : only those whose key comes before this one
         """
         where, values = "kind = ?", [kind]
+        if below:
+            where, values = f"{where} AND key < ?", [*values, below]
         if holding:
-            where, values = f"{where} AND instr(key, ?) > 0", [kind, holding]
+            where, values = f"{where} AND instr(key, ?) > 0", [*values, holding]
         return self._ask(f"{where} ORDER BY key DESC LIMIT ?", (*values, number))
 
     def count(self, kind: str, *, after: int = 0) -> int:
