@@ -41,7 +41,15 @@ def as_json(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Json:
 
 def test_the_day_runs_from_an_empty_workspace_and_again_without_a_new_fact(as_json: Json, workspace: Path) -> None:
     first = as_json("daily", *WINDOW)
-    assert [step["name"] for step in first["steps"]] == ["refresh", "train", "predict", "realise", "snapshot", "report"]
+    assert [step["name"] for step in first["steps"]] == [
+        "refresh",
+        "validate",
+        "train",
+        "predict",
+        "realise",
+        "snapshot",
+        "report",
+    ]
     assert not any(step["repeated"] for step in first["steps"])
     facts = as_json("ledger", "verify")["rows"]
     again = as_json("daily", *WINDOW)

@@ -107,7 +107,7 @@ def test_a_full_disk_ends_in_one_line_and_the_same_command_later_in_a_whole_run(
     assert again.returncode == 0, again.stderr
     with Ledger.reader(bench.workspace.results) as reader:
         assert reader.verify().ok
-        assert len(reader.facts("step")) == 6
+        assert len(reader.facts("step")) == 7
 
 
 def test_a_truncated_bar_file_is_named_with_what_to_do(bench: Bench) -> None:

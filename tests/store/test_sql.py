@@ -78,7 +78,7 @@ def workspace(tmp_path: Path) -> tuple[Path, Path]:
         ledger.append("kill", "k", {"at": iso(_START), "by": "ana", "reason": "drill"})
         ledger.append("resume", "r", {"at": iso(_START + H4_NS), "cleared": ["kill"], "reason": "over", "by": "ana"})
         ledger.append(
-            "incident", "i1", {"at": iso(_START), "run_id": "a41f", "what": "w", "effect": "e", "state": "open"}
+            "incident", "i1", {"at": iso(_START), "daily_id": "a41f", "what": "w", "effect": "e", "state": "open"}
         )
         trial = {"strategies": ["A_v1"], "universe": ["SPY"], "timeframe": "h4", "fill": "next_open", "costs": {},
                  "limits": {}, "start": iso(_START), "end": iso(_START), "run_id": "a41f"}  # fmt: skip
@@ -125,7 +125,7 @@ def test_bars_of_all_files_are_one_table_with_the_symbols_as_they_are_written(wo
         ("SELECT axis, from_state, to_state FROM regime_transitions", ("equity", "BULL", "BEAR")),
         ("SELECT event, happened_at, operator, cleared->>0 FROM kills ORDER BY 2 DESC LIMIT 1",
          ("resume", "2024-08-30T04:00:00Z", "ana", "kill")),
-        ("SELECT id, what, state FROM incidents", ("i1", "w", "open")),
+        ("SELECT id, run_id, what, effect FROM incidents", ("i1", "a41f", "w", "e")),
         ("SELECT trial_id, universe->>0 FROM trials", ("t1", "SPY")),
         ("SELECT count(*), max(seq), min(recorded_at) FROM facts", (10, 10, "2024-08-30T00:00:00Z")),
         ("SELECT payload->>'side' FROM facts WHERE kind = 'signal'", ("long",)),

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "sql": ("sql", "Ask DuckDB over bars, runs and facts."),
         "ledger": ("ledger", "Verify the chain of facts."),
         "serve": ("serve", "Answer other programs over HTTP, read-only."),
+        "incidents": ("incidents", "What went wrong, and closing it."),
     },
 }
 _MODULES = {name: module for section in COMMANDS.values() for name, (module, _) in section.items()}

@@ -110,6 +110,13 @@ class Invocation:
             )
         return self._settings
 
+    def words(self) -> list[str]:
+        """Return the options that make another process resolve to the same workspace and configuration."""
+        named = {"--workspace": str(self.workspace().root), "--profile": self.profile, "--experiment": self.experiment}
+        given = [word for name, value in named.items() if value for word in (name, value)]
+        given += [word for text in self.sets for word in ("--set", text)]
+        return given + (["--json"] if self.json else []) + (["--verbose"] if self.verbose else [])
+
     def instant(self, text: str) -> int:
         """Instant that an ``--asof`` means on the configured decision grid; the future is refused."""
         from tradeterm.core.time import DAY_NS, H4_NS, asof_instant, iso

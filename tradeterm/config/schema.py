@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from tradeterm.config.daily import Daily
 from tradeterm.config.marks import Face, Result, Section
 from tradeterm.config.regime import RegimeBudgets
 from tradeterm.config.sources import ServiceName, SourceNames, Sources
@@ -506,6 +507,8 @@ class Config(Section):
     """How regimes are judged and what they do to budgets and limits."""
     lifecycle: Lifecycle
     """Gates between the stages."""
+    daily: Daily
+    """The daily run."""
 
     @model_validator(mode="after")
     def _named(self) -> Self:

@@ -85,6 +85,7 @@ class Outcome:
 
     gross, net : signed return over the horizon before and after costs, fraction (flat signals: of the long side)
     hit : whether the signed net return is positive; null for flat signals
+    known_ns : when the exit price counted as known
     path : own bars after the entry, and the signed return before costs to the opening price there
     """
 
@@ -96,6 +97,7 @@ class Outcome:
     gross: float
     net: float
     hit: bool | None
+    known_ns: int
     path: tuple[tuple[int, float], ...] = ()
 
     def payload(self) -> dict[str, Any]:
@@ -109,5 +111,6 @@ class Outcome:
             "gross": self.gross,
             "net": self.net,
             "hit": self.hit,
+            "known_at": iso(self.known_ns),
             "path": [list(point) for point in self.path],
         }

@@ -105,6 +105,7 @@ def _scored(
                 gross=float(forward.gross[row]),
                 net=net,
                 hit=None if signal["side"] == "flat" else net > 0.0,
+                known_ns=int(forward.matures_at[row]),
                 path=tuple((lag, float(way[n, row])) for n, lag in enumerate(lags)),
             ),
         )

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
+    from tradeterm.store.chain import Row
     from tradeterm.store.ledger import LedgerReader
 
 __all__ = ["count_scores", "update_scores"]
 
 _AXES = ("equity", "volatility", "crypto", "macro")
 _SIDES = {"long": 1.0, "short": -1.0, "flat": 0.0}
+# Facts read at a time: a ledger of millions does not fit into memory.
+_AT_ONCE = 50_000
 _NUMBERS = ("side", "prob", "ev", "cost", "gross", "net", *(f"lag_{lag}" for lag in LAGS))
 _COUNTS = ("seq", "ts", "horizon")
 _WORDS = ("symbol", "model", *_AXES)
@@ -85,9 +88,11 @@ def count_scores(ledger: LedgerReader) -> Scores:
 
 
 def _take_in(columns: _Columns, ledger: LedgerReader) -> None:
-    rows = ledger.rows(["signal", "outcome"], after=columns.seq)
-    if not rows:
-        return
+    while rows := ledger.rows(["signal", "outcome"], after=columns.seq, most=_AT_ONCE):
+        _take_rows(columns, ledger, rows)
+
+
+def _take_rows(columns: _Columns, ledger: LedgerReader, rows: list[Row]) -> None:
     signals = [row for row in rows if row.kind == "signal"]
     before = len(columns)
     _add_signals(columns, [(row.seq, json.loads(row.payload)) for row in signals])

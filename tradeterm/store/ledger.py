@@ -125,18 +125,20 @@ class LedgerReader:
             if connection is not None and connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    def rows(self, kinds: Sequence[str] | None = None, *, after: int = 0) -> list[Row]:
+    def rows(self, kinds: Sequence[str] | None = None, *, after: int = 0, most: int = -1) -> list[Row]:
         """Return the rows of some kinds (of all) as they are stored, oldest first; their payloads are JSON text.
 
-        after : only those with a greater seq
+        after : only those with a greater seq; most : no more than these, -1 for all
         """
         with sqlite_errors(self.path):
             connection = self._connected()
             if connection is None:
                 return []
-            where = "" if kinds is None else f"AND kind IN ({', '.join('?' * len(kinds))})"
-            statement = f"SELECT {_COLUMNS} FROM facts WHERE seq > ? {where} ORDER BY seq"  # noqa: S608 (placeholders)
-            return [Row._make(row) for row in connection.execute(statement, (after, *(kinds or ())))]
+            # A few of many rows are read in their own order (the plus), else SQLite would sort all for each part.
+            column = "kind" if most < 0 else "+kind"
+            where = "" if kinds is None else f"AND {column} IN ({', '.join('?' * len(kinds))})"
+            statement = f"SELECT {_COLUMNS} FROM facts WHERE seq > ? {where} ORDER BY seq LIMIT ?"  # noqa: S608 (placeholders)
+            return [Row._make(row) for row in connection.execute(statement, (after, *(kinds or ()), most))]
 
     def greatest(self, kind: str, number: int, *, holding: str = "", below: str = "") -> list[Fact]:
         """Return the facts of that kind whose keys come last in alphabetical order, the last first.
@@ -149,6 +151,11 @@ class LedgerReader:
         if holding:
             where, values = f"{where} AND instr(key, ?) > 0", [*values, holding]
         return self._ask(f"{where} ORDER BY key DESC LIMIT ?", (*values, number))
+
+    def without(self, kind: str, other: str) -> list[Fact]:
+        """Return the facts of that kind for whose key there is none of the ``other`` kind, oldest first."""
+        missing = "NOT EXISTS (SELECT 1 FROM facts AS beside WHERE beside.kind = ? AND beside.key = facts.key)"
+        return self._ask(f"kind = ? AND {missing} ORDER BY seq", (kind, other))
 
     def count(self, kind: str, *, after: int = 0) -> int:
         """Return how many facts of that kind there are; ``after``: with a greater seq."""

@@ -133,11 +133,13 @@ model_version VARCHAR
 config_hash VARCHAR
 run_id VARCHAR
 bar TIMESTAMP
+regime JSON
+replayed BOOLEAN
 key VARCHAR key
 recorded_at TIMESTAMP recorded_at
 """
 _OUTCOMES = """
-signal VARCHAR key
+signal VARCHAR
 entry_at TIMESTAMP
 exit_at TIMESTAMP
 entry_price DOUBLE
@@ -145,6 +147,8 @@ exit_price DOUBLE
 gross DOUBLE
 net DOUBLE
 hit BOOLEAN
+known_at TIMESTAMP
+path JSON
 recorded_at TIMESTAMP recorded_at
 """
 _ORDERS = """
@@ -161,7 +165,9 @@ _STEPS = """
 daily_id VARCHAR
 step VARCHAR
 status VARCHAR
+inputs JSON
 outputs JSON
+seconds DOUBLE
 recorded_at TIMESTAMP recorded_at
 """
 _TRANSITIONS = """
@@ -176,10 +182,16 @@ _INCIDENTS = """
 id VARCHAR key
 recorded_at TIMESTAMP recorded_at
 happened_at TIMESTAMP $.at
-run_id VARCHAR
+run_id VARCHAR $.daily_id
 what VARCHAR
 effect VARCHAR
-state VARCHAR
+"""
+_CLOSED = """
+incident VARCHAR key
+closed_at TIMESTAMP $.at
+operator VARCHAR $.by
+reason VARCHAR
+recorded_at TIMESTAMP recorded_at
 """
 _KILLS = """
 event VARCHAR kind
@@ -257,6 +269,8 @@ VIEWS: dict[str, View] = {
     "orders": _facts(_ORDERS, "orders of trading sessions", "order"),
     "steps": _facts(_STEPS, "steps of each daily run", "step"),
     "regime_transitions": _facts(_TRANSITIONS, "changes of regime by axis", "regime"),
-    "incidents": _facts(_INCIDENTS, "what went wrong", "incident"),
+    "incidents": _facts(_INCIDENTS, "what went wrong; open while there is no row in incidents_closed", "incident"),
+    "incidents_closed": _facts(_CLOSED, "who closed an incident, and why", "incident_closed"),
+    "outcomes_restated": _facts(_OUTCOMES, "what outcomes would be on bars changed since", "outcome_restated"),
     "kills": _facts(_KILLS, "kill and resume events", "kill", "resume"),
 }

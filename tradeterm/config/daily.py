@@ -1,0 +1,54 @@
+"""Settings of the daily run: when learned strategies are trained again, and what drift is worth a warning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tradeterm.config.marks import Face, Section
+
+__all__ = ["Daily", "DriftLines", "Training"]
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+class Training(Section):
+    """When a learned strategy is trained again; each that is set counts, none that is null."""
+
+    every_days: Face[Annotated[int, Field(ge=1)] | None]
+    """Days since it was trained last."""
+    weekly: Face[Weekday | None]
+    """On this weekday of the as-of day (UTC), and on the first daily run after it."""
+    on_drift: Face[bool]
+    """When a feature, its predictions or its hit rate have drifted in a major way."""
+
+
+class DriftLines(Section):
+    """Where drift begins to matter."""
+
+    moderate: Face[Annotated[float, Field(gt=0)]]
+    """Population stability index that is called moderate."""
+    major: Face[Annotated[float, Field(gt=0)]]
+    """Index that is called major."""
+    hit_rate_z: Face[Annotated[float, Field(gt=0)]]
+    """Distance of hits from the backtested probabilities that is called major, standard deviations."""
+    least: Face[Annotated[int, Field(ge=1)]]
+    """Values below which nothing is judged."""
+    window: Face[Annotated[int, Field(ge=1)]]
+    """Newest decisions that are compared with what was there before."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.moderate > self.major:
+            raise ValueError("moderate <= major is needed")
+        return self
+
+
+class Daily(Section):
+    """The daily run."""
+
+    training: Training
+    """When learned strategies are trained again."""
+    drift: DriftLines
+    """What drift is worth a warning."""
