@@ -1,6 +1,6 @@
 """Run a daily that is killed by SIGKILL at the n-th point where it has written, or is about to write, something.
 
-python dying_daily.py ROOT ASOF N    (N = 0: count the points, print them, and live)
+python dying_daily.py ROOT ASOF N [FROM]    (N = 0: count the points, print them, and live; FROM: a replay)
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from desks import Bench, settings_of
 
 from tradeterm.core.time import from_iso
 from tradeterm.daily import run_daily
+from tradeterm.daily.past import replay_days
 from tradeterm.store.ledger import Ledger
 
 points = 0
@@ -56,5 +57,8 @@ for module, name in ((os, "replace"), (os, "rename"), (os, "fsync"), (Ledger, "a
 
 bench = Bench(settings_of(root))
 with bench.ledger() as ledger:
-    run_daily(bench.settings, ledger, asof_ns=from_iso(sys.argv[2]))
+    if len(sys.argv) > 4:
+        replay_days(bench.settings, ledger, from_ns=from_iso(sys.argv[4]), to_ns=from_iso(sys.argv[2]))
+    else:
+        run_daily(bench.settings, ledger, asof_ns=from_iso(sys.argv[2]))
 print(points)
