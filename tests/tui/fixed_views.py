@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tradeterm.core.market import AssetClass, BarKey, Bars, Timeframe
+from tradeterm.core.scores import Bin, Decay, Group, Month, Score
 from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, from_iso
 from tradeterm.data.quarantine import QuarantinedRow
 from tradeterm.engine.benchmark import RELATIONS
@@ -31,7 +32,7 @@ from tradeterm.views.regime import Axis, Budget, Limit, RegimeView
 from tradeterm.views.regime import Change as Turn
 from tradeterm.views.runs import Audited, Certified, Point, RunRow, RunsView, RunView, Stressed, Trade
 from tradeterm.views.series import Action, ActionsDetail, Change, FileDetail, Gap, Piece, Provenance, SeriesView
-from tradeterm.views.signals import HitRate, SignalRow, SignalsView
+from tradeterm.views.signals import HitRate, OutcomesView, SignalRow, SignalsView
 from tradeterm.views.status import AxisState, StatusView
 from tradeterm.views.stored import SeriesRow
 
@@ -605,3 +606,51 @@ VIEWS: dict[str, Any] = {
     "orders": ORDERS,
     "signals": SIGNALS,
 }
+
+
+def group(by: str, name: str, n: int, *, curves: bool = False) -> Group:
+    """Scores that could be: most of what was said came a little less often."""
+    bins = [(0.42, 0.40, 60), (0.51, 0.49, 210), (0.58, 0.55, 320), (0.66, 0.61, 90)]
+    months = [(f"2026-{month:02}", 40, 18 + month) for month in range(1, 12)]
+    decay = [(1, 0.061), (2, 0.048), (3, 0.041), (5, 0.022), (6, 0.018)]
+    return Group(
+        by=by,
+        name=name,
+        signals=n + 12,
+        waiting=12,
+        score=Score(
+            n=n,
+            directional=n,
+            hits=n * 11 // 20,
+            hit_rate=0.55,
+            low=0.51,
+            high=0.59,
+            mean_net=0.0012,
+            predicted=n,
+            brier=0.243,
+            brier_base=0.2475,
+            ic=0.018,
+            ic_n=n,
+        ),
+        bins=tuple(
+            Bin(low=said // 0.1 / 10, high=said // 0.1 / 10 + 0.1, n=count, predicted=said, hit_rate=came)
+            for said, came, count in bins
+        )
+        if curves
+        else (),
+        months=tuple(Month(month=month, n=count, hits=hits) for month, count, hits in months) if curves else (),
+        decay=tuple(Decay(lag=lag, n=n, ic=ic, hit_rate=0.54) for lag, ic in decay) if curves else (),
+    )
+
+
+SCORES = OutcomesView(
+    symbol=None,
+    outcomes=SIGNALS.signals,
+    rates=SIGNALS.rates,
+    whole=group("all", "all", 680, curves=True),
+    models=(group("model", "EquityTrendModel_v1@1.0.0", 680, curves=True),),
+    regimes=(group("regime", "equity BULL", 500), group("regime", "equity BEAR", 180)),
+    symbols=(group("symbol", "SPY", 340), group("symbol", "QQQ", 340)),
+    restated=3,
+    uncounted=0,
+)

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixed_views import COMPARISON, DETAIL, PERFORMANCE, RUN, shown_bars
+from fixed_views import COMPARISON, DETAIL, PERFORMANCE, RUN, SCORES, shown_bars
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tradeterm.tui import keys
 from tradeterm.tui.app import TradetermApp
-from tradeterm.tui.messages import ComparisonRead, PerformanceRead, RunRead, SeriesRead
+from tradeterm.tui.messages import ComparisonRead, PerformanceRead, RunRead, ScoresRead, SeriesRead
 from tradeterm.tui.screens.detail import DetailScreen
 from tradeterm.tui.screens.form import FormScreen
 from tradeterm.tui.screens.help import HelpScreen
 from tradeterm.tui.screens.modal import Modal, Palette
 from tradeterm.tui.screens.run import PARTS, RunScreen
+from tradeterm.tui.screens.scores import ScoresScreen
 from tradeterm.tui.screens.series import SeriesScreen
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.candles import CandleChart
@@ -362,6 +363,16 @@ async def filters_trips_and_fills(app: TradetermApp, pilot: Pilot[Any], key: str
 async def says_that_there_is_no_session(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
     await pilot.press(key)
     assert "no session to start" in news(app)
+
+
+@shows("scores")
+async def shows_how_good_signals_were(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    app.read_scores = lambda: app.post_message(ScoresRead(SCORES))  # type: ignore[assignment,method-assign]
+    await pilot.press("6", key)
+    assert isinstance(app.screen, ScoresScreen)
+    await pilot.pause()
+    assert "EquityTrendModel_v1" in str(app.screen.query_one("#groups", Lines).render())
+    assert "equity BEAR" in str(app.screen.query_one("#others", Lines).render())
 
 
 @shows("promote")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixed_views import COMPARISON, DETAIL, NOW, PERFORMANCE, RUN, RUNS, VIEWS, shown_bars, status
+from fixed_views import COMPARISON, DETAIL, NOW, PERFORMANCE, RUN, RUNS, SCORES, VIEWS, shown_bars, status
 from textual.pilot import Pilot
 
 from tradeterm import killfile
@@ -19,7 +19,7 @@ from tradeterm.store.progress import Part
 from tradeterm.tui.app import TradetermApp
 from tradeterm.tui.jobs import Job
 from tradeterm.tui.keys import PANES
-from tradeterm.tui.messages import ComparisonRead, JobMoved, PerformanceRead, RunRead, SeriesRead
+from tradeterm.tui.messages import ComparisonRead, JobMoved, PerformanceRead, RunRead, ScoresRead, SeriesRead
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.lines import Lines
 from tradeterm.tui.widgets.tabs import Tabs
@@ -119,6 +119,12 @@ def test_runs_compared(app: TradetermApp, snap_compare: Compare, size: tuple[int
     read = lambda run_ids: app.post_message(ComparisonRead(run_ids, COMPARISON))  # noqa: E731
     app.read_comparison = read  # type: ignore[assignment,method-assign]
     assert snap_compare(app, terminal_size=size, run_before=pressing("2", "space", "j", "space", "enter"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 48)], ids=["80x24", "120x36", "160x48"])
+def test_scores(app: TradetermApp, snap_compare: Compare, size: tuple[int, int]) -> None:
+    app.read_scores = lambda: app.post_message(ScoresRead(SCORES))  # type: ignore[assignment,method-assign]
+    assert snap_compare(app, terminal_size=size, run_before=pressing("6", "a"))
 
 
 def test_series_detail_scrolled_and_without_colour(

@@ -28,6 +28,7 @@ from tradeterm.tui.messages import (
     PerformanceRead,
     PollerStopped,
     RunRead,
+    ScoresRead,
     SeriesRead,
     ViewUpdated,
 )
@@ -37,6 +38,7 @@ from tradeterm.tui.screens.compare import CompareScreen
 from tradeterm.tui.screens.help import HelpScreen
 from tradeterm.tui.screens.modal import Palette
 from tradeterm.tui.screens.run import RunScreen
+from tradeterm.tui.screens.scores import ScoresScreen
 from tradeterm.tui.screens.series import SeriesScreen
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.status_bar import StatusBar
@@ -208,6 +210,12 @@ class TradetermApp(App[object]):
             if isinstance(screen, CompareScreen) and screen.run_ids == message.run_ids:
                 screen.take(message.found)
 
+    def on_scores_read(self, message: ScoresRead) -> None:
+        """Show the scores that their screen asked for."""
+        for screen in self.screen_stack:
+            if isinstance(screen, ScoresScreen):
+                screen.take(message.found)
+
     def on_poller_stopped(self, message: PollerStopped) -> None:
         """End with the poller's own failure: a screen that no longer follows the stores would lie."""
         raise message.failure
@@ -268,6 +276,11 @@ class TradetermApp(App[object]):
         """Read one bar file for its detail."""
         found, bars = self.readers.series(key)
         self.post_message(SeriesRead(key, found, bars))
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="scores")
+    def read_scores(self) -> None:
+        """Read the scores of signals for their screen."""
+        self.post_message(ScoresRead(self.readers.scores()))
 
     # Actions
 

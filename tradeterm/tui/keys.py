@@ -250,6 +250,14 @@ REGISTRY: tuple[Key, ...] = (
         "regime",
         footer=True,
     ),
+    _key(
+        "scores",
+        "a",
+        "screen.scores",
+        "scores",
+        "How good signals were: hit rate, reliability, information coefficient.",
+        "orders",
+    ),
     _key("promote", "p", "screen.promote", "promote", "What the gate to the next stage still needs.", "board"),
 )
 

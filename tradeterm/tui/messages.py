@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tradeterm.views.performance import PerformanceView
     from tradeterm.views.runs import RunView
     from tradeterm.views.series import SeriesView
+    from tradeterm.views.signals import OutcomesView
 
 __all__ = [
     "ComparisonRead",
@@ -100,3 +101,11 @@ class SeriesRead(Message):
     def __init__(self, key: BarKey, found: SeriesView | str, bars: Shown | None = None) -> None:
         super().__init__()
         self.key, self.found, self.bars = key, found, bars
+
+
+class ScoresRead(Message):
+    """The scores of signals were read, or can't be: then ``found`` says why in one line."""
+
+    def __init__(self, found: OutcomesView | str) -> None:
+        super().__init__()
+        self.found = found

@@ -97,6 +97,15 @@ class Readers:
         except ODD as failure:
             return f"{key} can't be shown ({type(failure).__name__}: {failure}); see `tradeterm doctor`", None
 
+    def scores(self) -> signals.OutcomesView | str:
+        """Read how good signals were, or say in a line why that can't be told; in any thread."""
+        try:
+            return signals.build_outcomes(self._workspace, self._clock())
+        except TradetermError as failure:
+            return str(failure)
+        except ODD as failure:
+            return f"scores can't be shown ({type(failure).__name__}: {failure}); see `tradeterm ledger verify`"
+
     def close(self) -> None:
         """Let go of the ledger, and of a listing that still runs."""
         self._ledger.close()

@@ -152,6 +152,9 @@ def _scores(workspace: Workspace, ledger: LedgerReader, symbol: str | None) -> t
         everything = kept.named("all", "all")
         if not missing or (everything is not None and everything.signals > _COUNTED_AT_ONCE):
             return kept, alone, missing
+    elif not ledger.count("signal"):
+        nothing = Scores(seq=0, hash="", found=())
+        return nothing, nothing, 0
     from tradeterm.signals.scoreboard import count_scores
 
     counted = count_scores(ledger)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.text import Text
 
 from tradeterm.core.time import iso
+from tradeterm.tui import keys
 from tradeterm.tui.cells import BAD, DASH, DIM, GOOD, WARN, Column, Row, decision, initials, pairs, percent, stamp
 from tradeterm.tui.panes.pane import Detail, Pane
 from tradeterm.tui.widgets.grid import Grid
@@ -15,6 +16,7 @@ from tradeterm.tui.widgets.lines import Lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from textual.binding import BindingType
     from textual.widget import Widget
 
     from tradeterm.views.orders import OrdersView
@@ -37,6 +39,7 @@ class OrdersPane(Pane):
         Column(name="hit", width=4),
         Column(name="by", width=6, grow=True),
     )
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("orders")]
     view: OrdersView
 
     def __init__(self) -> None:
@@ -106,6 +109,10 @@ class OrdersPane(Pane):
             "net": percent(item.net, 2, sign=True),
             "hit": _hit(item).plain,
         }
+        if item.replayed:
+            told["made"] = "later, from the bars as they were stored then: a replayed daily"
+        if item.restated_net is not None:
+            told["net restated"] = f"{percent(item.restated_net, 2, sign=True)} on the bars as they are now"
         return f"signal {item.symbol}", lambda width: pairs(told, width)
 
 

@@ -22,6 +22,7 @@ from tradeterm.tui.panes.runs import RunsPane, RunWanted
 from tradeterm.tui.screens.detail import DetailScreen
 from tradeterm.tui.screens.form import Field, FormScreen
 from tradeterm.tui.screens.run import RunScreen
+from tradeterm.tui.screens.scores import ScoresScreen
 from tradeterm.tui.widgets.status_bar import StatusBar
 from tradeterm.tui.widgets.tabs import Tabs
 
@@ -287,6 +288,10 @@ class WorkScreen(Screen[None]):
     def action_session(self) -> None:
         """Say what a session needs."""
         self.say(_SESSION)
+
+    def action_scores(self) -> None:
+        """Show how good signals were."""
+        self.app.push_screen(ScoresScreen())
 
     def action_promote(self) -> None:
         """Show what the gate still needs."""
