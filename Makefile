@@ -12,7 +12,8 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.lock pyproject.toml | cksum |
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-long check format lint types imports docs pictures lock bench bench-startup bench-data clean
+.PHONY: help run install test test-long check format lint types imports docs pictures lock bench bench-startup bench-data \
+	bench-signals bench-daily clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +63,12 @@ bench-startup: $(DEV_STAMP) ## Measure how long commands take to start
 
 bench-data: $(DEV_STAMP) ## Measure panel, validation and appends of 1,000 symbols (ARGS="--symbols 100")
 	@$(BIN)/python scripts/bench_data.py $(ARGS)
+
+bench-signals: $(DEV_STAMP) ## Measure lists and scores of a million signals (ARGS="--signals 100000")
+	@$(BIN)/python scripts/bench_signals.py $(ARGS)
+
+bench-daily: $(DEV_STAMP) ## Measure the daily run on the sample universe, and ten years of it replayed
+	@$(BIN)/python scripts/bench_daily.py $(ARGS)
 
 clean: ## Remove .venv and caches; data and results stay
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
