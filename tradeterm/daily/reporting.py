@@ -24,6 +24,8 @@ __all__ = ["write_report"]
 # Outcomes are looked for among the newest signals: horizons are days, not months.
 _LOOKED_AT = 2_000
 _LISTED = 200
+# And the day before among the newest daily runs: a ledger of years is not read for it.
+_DAYS = 400
 
 
 def write_report(night: Night) -> Ended:
@@ -103,7 +105,7 @@ def _before(night: Night) -> dict[str, Any] | None:
     """Snapshot of the newest daily run before this instant under the same profile; None without one."""
     runs = [
         fact
-        for fact in night.ledger.facts("daily")
+        for fact in night.ledger.facts("daily", newest=_DAYS)
         if fact.payload.get("profile") == night.settings.profile
         and "replayed_from" not in fact.payload
         and str(fact.payload["asof"]) < iso(night.asof_ns)

@@ -22,7 +22,7 @@ from tradeterm.research.regimes import state_fact, transition_facts
 from tradeterm.signals.outcomes import differs, realise_all
 from tradeterm.signals.predict import predict as make_signals
 from tradeterm.signals.scoreboard import update_scores
-from tradeterm.signals.training import Schedule, train_due
+from tradeterm.signals.training import Schedule, is_learned, train_due
 from tradeterm.signals.watch import recent_signals, watch
 from tradeterm.store.runs import RunStore
 
@@ -93,14 +93,15 @@ def validate(night: Night) -> Ended:
 
 def train(night: Night) -> Ended:
     """Train the learned strategies that are due."""
-    members = night.desk.spec.members
+    strategies = [member.strategy for member in night.desk.spec.members]
     schedule = schedule_of(night.settings)
+    learns = any(map(is_learned, strategies))
     done = train_due(
-        [member.strategy for member in members],
+        strategies,
         schedule,
-        last_trained=_last_trained(night),
+        last_trained=_last_trained(night) if learns else {},
         asof_ns=night.asof_ns,
-        drifted=_drifted(night),
+        drifted=_drifted(night) if learns else (),
     )
     return Ended("done" if done.trained else "skipped", done.outputs(), {"schedule": asdict(schedule)})
 
