@@ -73,6 +73,7 @@ class Desk:
             gross=net + 0.0006,
             net=net,
             hit=None if of.side is Side.FLAT else net > 0,
+            known_ns=of.ts_ns + 15 * DAY_NS,
         )
         with self.ledger() as ledger:
             ledger.append("outcome", of.key, made.payload())
