@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["lines_chart"]
 
 _HEIGHT = 12
+_MARGIN = 12
 _WIDEST = 100
 
 
@@ -31,7 +32,8 @@ def lines_chart(
         return []
     plt.clear_figure()
     plt.theme("clear")
-    plt.plotsize(min(_WIDEST, shutil.get_terminal_size((80, 24)).columns), _HEIGHT)
+    width = min(_WIDEST, shutil.get_terminal_size((80, 24)).columns)
+    plt.plotsize(width, _HEIGHT)
     plt.title(title)
     for (name, values), marker in zip(series, ("braille", "dot", "x"), strict=False):
         points = [(place, value) for place, value in enumerate(values) if value is not None]
@@ -39,7 +41,9 @@ def lines_chart(
             plt.plot([place for place, _ in points], [value for _, value in points], marker=marker, label=name)
     if limits is not None:
         plt.ylim(*limits)
-    shown = sorted({0, len(labels) // 2, len(labels) - 1}) if len(labels) > 12 else list(range(len(labels)))
+    last, room = len(labels) - 1, (width - _MARGIN) // (max(map(len, labels)) + 4)
+    # Of labels that touch, plotext leaves out one or another.
+    shown = list(range(last + 1)) if last < room else sorted({0, last // 2, last})
     plt.xticks(shown, [labels[place] for place in shown])
     drawn: list[str] = plt.uncolorize(plt.build()).splitlines()
     return [line.rstrip() for line in drawn]

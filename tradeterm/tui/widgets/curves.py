@@ -61,6 +61,8 @@ class Curves(PlotextPlot):
         plot.xaxes(False, False)
         plot.yaxes(False, False)
         last = len(self._labels) - 1
-        shown = range(last + 1) if (last + 1) * 7 < width - _LABEL else sorted({0, last // 2, last})
+        # With room to spare: of labels that touch, plotext leaves out one or another.
+        room = (width - _LABEL) // (max(map(len, self._labels)) + 4)
+        shown = range(last + 1) if last < room else sorted({0, last // 2, last})
         plot.xticks(list(shown), [self._labels[place] for place in shown])
         self.refresh()
