@@ -36,6 +36,7 @@ __all__ = [
     "NEUTRAL",
     "NEVER",
     "STATES",
+    "STATUS",
     "UNKNOWN",
     "UNKNOWN_WORD",
     "RegimeFrame",
@@ -59,7 +60,7 @@ NEUTRAL = (1, 1, 0, 1)
 NEVER = -1
 FRESH, LATE, UNKNOWN = 0, 1, 2
 UNKNOWN_WORD = "UNKNOWN"
-_STATUS = ("fresh", "late", "unknown")
+STATUS = ("fresh", "late", "unknown")
 _DAYS_PER_YEAR = 252.0
 
 
@@ -146,7 +147,7 @@ class RegimeFrame:
             time_ns=int(self.times[row]),
             state=tuple(STATES[axis][int(code)] for axis, code in enumerate(self.state[row])),
             last=tuple(STATES[axis][code] if code != NEVER else None for axis, code in enumerate(last)),
-            status=tuple(_STATUS[int(code)] for code in self.status[row]),
+            status=tuple(STATUS[int(code)] for code in self.status[row]),
             age_ns=tuple(int(age) for age in self.age_ns[row]),
             reading=tuple(float(value) for value in self.reading[row]),
             reference=tuple(float(value) for value in self.reference[row]),

@@ -12,6 +12,7 @@ from tradeterm.core.time import DAY_NS, H4_NS, from_iso, grid_floor, iso
 from tradeterm.data.panel import MarketRequest, build_market
 from tradeterm.engine.replay import replay
 from tradeterm.research import days, tables
+from tradeterm.research.decisions import decision_tables, kept_rows, terms_document
 from tradeterm.research.desk import actions_of, open_desk
 from tradeterm.research.freshness import stale, stale_line
 from tradeterm.research.identity import code_hash, run_id, trial_id
@@ -214,22 +215,23 @@ def keep(
     fact = _fact(settings, prepared, proof, measured.summary if proof.ok else {}, name=name, kind=kind)
     manifest = _manifest(settings, prepared)
     metrics = measured.document if proof.ok else {"withheld": "no certificate, no metrics"}
+    kept = kept_rows(prepared.run)
     status = RunStore(settings.workspace.results).write(
         prepared.run_id,
         {
-            "nav": tables.nav_table(prepared.run, measured.day_ends),
+            "nav": tables.nav_table(prepared.run, measured.day_ends, kept),
             "trades": tables.trades_table(prepared.run),
             "roundtrips": measured.roundtrips,
             "days": days.days_table(prepared.run, measured.days, measured.activities[0], prepared.market.regime.equity),
             "strategy_days": days.strategy_days_table(prepared.run, measured.days, measured.activities[1:]),
-            "weights": tables.weights_table(prepared.run),
-            "attribution": tables.attribution_table(prepared.run),
+            **decision_tables(prepared.run, kept),
         },
         {
             "manifest": manifest,
             "metrics": metrics,
             "certificate": proof.document(prepared.run.panel.symbols),
             "book": tables.book_document(prepared.run),
+            "terms": terms_document(prepared.run),
         },
     )
     publish_metrics(settings.workspace.results, prepared.run_id, manifest, metrics, certified=proof.ok)

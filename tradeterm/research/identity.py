@@ -15,6 +15,7 @@ _DECIDING = (
     "data",
     "research/desk.py",
     "research/days.py",
+    "research/decisions.py",
     "research/report.py",
     "research/tables.py",
 )

@@ -9,23 +9,22 @@ import numpy as np
 
 from tradeterm.core.time import HOUR_NS, iso
 from tradeterm.engine.book import AT_OPEN, FILLS, LADDER_STATES, WITHIN
+from tradeterm.engine.decided import decided
 from tradeterm.engine.executed import executed
-from tradeterm.engine.explain import cuts, exposures, position_weights
+from tradeterm.engine.explain import cuts, exposures
 from tradeterm.research.freshness import stale
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tradeterm.core.types import BoolArray, FloatArray, IntArray
+    from tradeterm.core.types import IntArray
     from tradeterm.engine.replay import Replay
 
 __all__ = [
-    "attribution_table",
     "book_document",
     "instants",
     "nav_table",
     "trades_table",
-    "weights_table",
     "words",
 ]
 
@@ -44,8 +43,11 @@ def words(names: tuple[str, ...], index: IntArray) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int32)), pa.array(list(names))).cast(pa.string())
 
 
-def nav_table(run: Replay, day_ends: IntArray) -> pa.Table:
-    """NAV by decision: ts, nav, cash, gross, drawdown, ladder, and whether it is a point of the metrics' series."""
+def nav_table(run: Replay, day_ends: IntArray, kept: IntArray) -> pa.Table:
+    """NAV by decision: ts, nav, cash, gross, drawdown, ladder, whether it is a point of the metrics' series.
+
+    decided : whether the decision is one of the ``kept`` rows; else the one before stands
+    """
     import pyarrow as pa
 
     record = run.record
@@ -59,6 +61,7 @@ def nav_table(run: Replay, day_ends: IntArray) -> pa.Table:
             "drawdown": record.drawdown[0],
             "ladder": words(LADDER_STATES, record.ladder[0]),
             "day_end": np.isin(run.times, day_ends),
+            "decided": np.isin(np.arange(len(run.times)), kept),
         }
     )
 
@@ -94,63 +97,6 @@ def trades_table(run: Replay) -> pa.Table:
     )
 
 
-def _changed(run: Replay) -> IntArray:
-    """Decisions whose target or position differ from the one before, and the last: the others repeat them."""
-    record = run.record
-    differs: BoolArray = (record.target[0][1:] != record.target[0][:-1]).any(axis=1)
-    differs |= (record.held[0][1:] != record.held[0][:-1]).any(axis=(1, 2))
-    rows = np.flatnonzero(np.concatenate([[True], differs]))
-    last = len(run.times) - 1
-    return rows if len(rows) and rows[-1] == last else np.append(rows, last)
-
-
-def _held_weights(run: Replay, rows: IntArray, lots: FloatArray) -> FloatArray:
-    """Weights (fractions of NAV) of ``lots`` (K, ..., N) at ``rows``."""
-    worth = run.market.unit * run.market.mark[rows] / run.record.nav[0][rows, None]
-    if lots.ndim == 3:
-        worth = worth[:, None, :]
-    return np.where(lots != 0.0, lots * worth, 0.0)
-
-
-def weights_table(run: Replay) -> pa.Table:
-    """Target and held weight by symbol at each decision that changed one of them, and at the last."""
-    import pyarrow as pa
-
-    rows = _changed(run)
-    count = len(run.panel.symbols)
-    target = run.record.contribution[0][rows].sum(axis=1) * run.record.scale[0][rows]
-    held = _held_weights(run, rows, run.record.position[0][rows])
-    return pa.table(
-        {
-            "ts": instants(np.repeat(run.times[rows], count)),
-            "symbol": words(run.panel.symbols, np.tile(np.arange(count), len(rows))),
-            "target": target.ravel(),
-            "held": held.ravel(),
-        }
-    )
-
-
-def attribution_table(run: Replay) -> pa.Table:
-    """Weight by strategy and symbol before and after risk, and held, where one of them is not zero."""
-    import pyarrow as pa
-
-    rows = _changed(run)
-    before = run.record.contribution[0][rows]
-    after = before * run.record.scale[0][rows][:, None, :]
-    held = _held_weights(run, rows, run.record.held[0][rows])
-    k, m, j = np.nonzero((before != 0.0) | (held != 0.0))
-    return pa.table(
-        {
-            "ts": instants(run.times[rows][k]),
-            "symbol": words(run.panel.symbols, j),
-            "strategy": words(run.spec.names, m),
-            "before": before[k, m, j],
-            "after": after[k, m, j],
-            "held": held[k, m, j],
-        }
-    )
-
-
 def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
@@ -160,12 +106,13 @@ def book_document(run: Replay) -> dict[str, Any]:
     row = len(run.times) - 1
     record, market = run.record, run.market
     nav = float(record.nav[0, row])
-    held = position_weights(run, row)
+    stood = decided(run, row)
+    held = stood.position
     after = record.contribution[0, row] * record.scale[0, row]
     target = after.sum(axis=0)
     residual = float(np.abs(record.held[0, row].sum(axis=0) - record.position[0, row]).max(initial=0.0))
     late = stale(run)
-    found = cuts(run, row)
+    found = cuts(stood)
     binding = {item.limit for item in found}
     return {
         "asof": iso(int(run.times[row])),
@@ -201,7 +148,7 @@ def book_document(run: Replay) -> dict[str, Any]:
                 "cap": item.cap,
                 "binding": item.name in binding or (item.name == "max asset" and "asset" in binding),
             }
-            for item in exposures(run, row)
+            for item in exposures(stood, run.spec.ladder.derisk)
         ],
         "ladder": {
             "state": run.ladder_state,

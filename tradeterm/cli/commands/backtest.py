@@ -11,7 +11,7 @@ from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
 from tradeterm.cli.progress import progress
 from tradeterm.core.errors import UsageError, nearest
-from tradeterm.core.time import from_iso, iso_date
+from tradeterm.core.time import asof_instant, from_iso, iso, iso_date
 
 if TYPE_CHECKING:
     from tradeterm.cli.invocation import Invocation
@@ -108,13 +108,19 @@ def list_(
 def show(
     context: typer.Context,
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id or its beginning; nothing = the newest.")] = "",
+    why: Annotated[
+        str, typer.Option("--why", metavar="SYMBOL@TIME", help="Explain one decision; no @TIME = the last one.")
+    ] = "",
 ) -> None:
-    """Show one run: certificate, metrics of the book and of each strategy."""
+    """Show one run: certificate, metrics of the book and of each strategy; or why it decided as it did."""
     from tradeterm.views.runs import build_run
 
     invocation = invocation_of(context)
     workspace = invocation.workspace()
     chosen = _named(invocation, run_id)
+    if why:
+        _explain(invocation, chosen, why)
+        return
     view = build_run(workspace, chosen)
     if view is None:
         raise UsageError(f"no run '{chosen}' in the ledger; see `tradeterm backtest list`")
@@ -207,6 +213,28 @@ def _more(page: Page, workspace: Workspace, run_id: str) -> None:
     if view is not None and view.performance is not None:
         charts(page, view.performance)
         show_performance(page, view.performance)
+
+
+def _explain(invocation: Invocation, run_id: str, asked: str) -> None:
+    from tradeterm.views.why import build
+    from tradeterm.views.why_page import sections
+
+    symbol, _, when = asked.partition("@")
+    if not symbol:
+        raise UsageError(f"--why '{asked}' names no symbol; give SYMBOL@TIME, such as SPY@2024-05-31T20:00:00Z")
+    view = build(invocation.workspace(), run_id, symbol, asof_instant(when, 0) if when else None)
+
+    def show(page: Page) -> None:
+        for section in sections(view):
+            page.title(section.title)
+            for line in section.lines:
+                page.line(line)
+            if section.columns:
+                page.table(section.columns, section.rows)
+            page.line()
+
+    follow = f"tradeterm backtest show {run_id} --why {symbol}@{iso(view.earlier_ns)}" if view.earlier_ns else ""
+    invocation.out.result(view.to_json(), show, next_command=follow)
 
 
 def _assumed(page: Page, fill: str, *, sample: bool) -> None:
