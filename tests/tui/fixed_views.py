@@ -12,6 +12,8 @@ from tradeterm.core.scores import Bin, Decay, Group, Month, Score
 from tradeterm.core.time import DAY_NS, H4_NS, HOUR_NS, from_iso
 from tradeterm.data.quarantine import QuarantinedRow
 from tradeterm.engine.benchmark import RELATIONS
+from tradeterm.engine.explain import AxisState as Axis4
+from tradeterm.engine.explain import Decided, Rule, explain
 from tradeterm.research.performance import (
     Benchmark,
     ByState,
@@ -35,6 +37,7 @@ from tradeterm.views.series import Action, ActionsDetail, Change, FileDetail, Ga
 from tradeterm.views.signals import HitRate, OutcomesView, SignalRow, SignalsView
 from tradeterm.views.status import AxisState, StatusView
 from tradeterm.views.stored import SeriesRow
+from tradeterm.views.why import Fill, OrderFate, Read, WhyView
 
 NOW = from_iso("2026-11-21T01:45:51Z")
 ASOF = from_iso("2026-11-21T00:00:00Z")
@@ -595,6 +598,121 @@ def status(**changes: Any) -> StatusView:
 
 
 STATUS = status()
+
+WHY_SYMBOLS = ("SPY", "BTC/USDT", "ETH/USDT")
+WHY_AT = from_iso("2026-11-20T16:00:00Z")
+
+
+def _decided() -> Decided:
+    """A decision where crypto asks for more than its class may have."""
+    flat, wishes = np.zeros((2, 3)), np.array([[0.6, 0.0, 0.0], [0.0, 0.8, 0.7]])
+    budget = np.array([0.54, 0.2])
+    return Decided(
+        time_ns=WHY_AT,
+        strategies=("EquityTrendModel_v1", "CryptoMomentumModel_v1"),
+        symbols=WHY_SYMBOLS,
+        classes=("crypto", "equity"),
+        weights=wishes,
+        budget=budget,
+        base=np.array([0.6, 0.2]),
+        multiplier=np.ones((2, 3)),
+        flags=flat.astype(np.int8),
+        contribution=wishes * budget[:, None],
+        held=np.array([[0.32, 0.0, 0.0], [0.0, 0.09, 0.121]]),
+        own_cap=np.array([math.inf, 0.35]),
+        position=np.array([0.32, 0.09, 0.121]),
+        movable=np.array([False, True, True]),
+        asset_class=np.array([1, 0, 0]),
+        asset_cap=np.full(3, 0.4),
+        class_cap=np.array([0.2, math.inf]),
+        gross_cap=1.2,
+        net_cap=math.inf,
+        nav=101_234.55,
+        drawdown=0.012,
+        ladder="NORMAL",
+        ladder_factor=1.0,
+        mark=np.array([589.1, 97_210.0, 3_310.0]),
+        unit=np.array([1.0, 0.0001, 0.001]),
+        lots=np.array([55.0, 937.0, 3_700.0]),
+        aim=np.array([55.0, 1_110.0, 2_854.0]),
+        order=np.array([0.0, 173.0, -846.0]),
+        limit=np.full(3, math.nan),
+        band=0.005,
+        least=np.zeros(3),
+        rules=(
+            Rule(
+                axis="macro",
+                state="SLOWDOWN",
+                multipliers={"EquityTrendModel_v1": 0.9},
+                caps={"class crypto": 0.2},
+            ),
+        ),
+        regime=(
+            Axis4(axis="equity", state="BULL", last="BULL", status="fresh", reading=589.1, reference=541.25),
+            Axis4(axis="macro", state="SLOWDOWN", last="SLOWDOWN", status="fresh", reading=51.2, reference=-0.12),
+        ),
+    )
+
+
+def why_view(run_id: str, symbol: str | None, at_ns: int | None) -> WhyView:
+    """The answer for any question: always the same decision."""
+    name = symbol or WHY_SYMBOLS[0]
+    why = explain(_decided(), WHY_SYMBOLS.index(name))
+    return WhyView(
+        run_id=run_id,
+        symbol=name,
+        asset_class="equity" if name == "SPY" else "crypto",
+        symbols=WHY_SYMBOLS,
+        fill_at="next_open",
+        timeframe="h4",
+        sample=True,
+        asked_ns=WHY_AT + 5 * HOUR_NS if at_ns is None else at_ns,
+        decision_ns=WHY_AT + H4_NS,
+        stands_ns=WHY_AT,
+        earlier_ns=WHY_AT - 2 * H4_NS,
+        later_ns=WHY_AT + 3 * H4_NS,
+        why=why,
+        order=OrderFate(
+            quantity=why.order,
+            filled=why.order,
+            limit=None,
+            because="",
+            low=None,
+            high=None,
+            room=None,
+            volume=None,
+            shortage=None,
+        )
+        if why.order
+        else None,
+        fill=Fill(
+            at_ns=WHY_AT,
+            side="BUY" if why.order > 0 else "SELL",
+            how="market",
+            quantity=abs(why.order),
+            price=97_230.5,
+            notional=1_682.09,
+            fee=1.68,
+            slippage=0.84,
+        )
+        if why.order
+        else None,
+        read=tuple(
+            Read(
+                symbol=each,
+                timeframe="h4",
+                rows=12_345,
+                first="2017-01-03T00:00:00Z",
+                last="2026-11-20T16:00:00Z",
+                fingerprint="7b023da807532b6ff98bbfb9fcc1182b",
+            )
+            for each in (name, *(other for other in WHY_SYMBOLS if other != name))
+        ),
+        hashes={"config": "6edb2a13e052", "code": "fbdf0af74d57", "data": "7ee518b0c9c01ca9d0d34f962bc47d22"},
+    )
+
+
+WHY = why_view("a41f00aa11bb", "BTC/USDT", None)
 
 VIEWS: dict[str, Any] = {
     "status": STATUS,

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixed_views import COMPARISON, DETAIL, PERFORMANCE, RUN, SCORES, shown_bars
+from fixed_views import COMPARISON, DETAIL, PERFORMANCE, RUN, SCORES, WHY, shown_bars, why_view
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tradeterm.tui import keys
 from tradeterm.tui.app import TradetermApp
-from tradeterm.tui.messages import ComparisonRead, PerformanceRead, RunRead, ScoresRead, SeriesRead
+from tradeterm.tui.messages import ComparisonRead, PerformanceRead, RunRead, ScoresRead, SeriesRead, WhyRead
 from tradeterm.tui.screens.detail import DetailScreen
 from tradeterm.tui.screens.form import FormScreen
 from tradeterm.tui.screens.help import HelpScreen
@@ -23,6 +23,7 @@ from tradeterm.tui.screens.modal import Modal, Palette
 from tradeterm.tui.screens.run import PARTS, RunScreen
 from tradeterm.tui.screens.scores import ScoresScreen
 from tradeterm.tui.screens.series import SeriesScreen
+from tradeterm.tui.screens.why import WhyScreen
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.candles import CandleChart
 from tradeterm.tui.widgets.grid import Grid
@@ -429,6 +430,57 @@ async def closes_a_modal(app: TradetermApp, pilot: Pilot[Any], key: str) -> None
     assert given(app) is None
 
 
+async def why(app: TradetermApp, pilot: Pilot[Any]) -> list[tuple[str, str | None, int | None]]:
+    """Open why a position is what it is; returns what is asked from then on."""
+    asked: list[tuple[str, str | None, int | None]] = []
+
+    def read(question: tuple[str, str | None, int | None]) -> None:
+        asked.append(question)
+        app.post_message(WhyRead(question, why_view(*question)))
+
+    app.read_why = read  # type: ignore[assignment,method-assign]
+    await pilot.press("3", "j", "j", "y")
+    await pilot.pause()
+    assert isinstance(app.screen, WhyScreen)
+    return asked
+
+
+@shows("why_run", "why_position")
+async def explains_what_is_under_the_cursor(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    for pane in ("2", "3"):
+        await pilot.press(pane, key)
+        assert isinstance(app.screen, WhyScreen)
+        await pilot.press("escape")
+
+
+@shows("earlier_decision", "later_decision", "last_decision", "next_symbol", "previous_symbol")
+async def asks_for_another_decision(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    asked = await why(app, pilot)
+    await pilot.press(key)
+    expected = {
+        "left": ("BTC/USDT", WHY.earlier_ns),
+        "right": ("BTC/USDT", WHY.later_ns),
+        "0": ("BTC/USDT", None),
+        "n": ("ETH/USDT", WHY.decision_ns),
+        "N": ("SPY", WHY.decision_ns),
+    }
+    assert asked[-1][1:] == expected[{"h": "left", "l": "right"}.get(key, key)]
+
+
+@shows("ask")
+async def asks_for_symbol_and_time(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    await why(app, pilot)
+    await pilot.press(key)
+    assert isinstance(app.screen, FormScreen)
+
+
+@shows("bar")
+async def goes_down_to_the_bar(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    await why(app, pilot)
+    await pilot.press(key)
+    assert isinstance(app.screen, SeriesScreen)
+
+
 def given(app: TradetermApp) -> list[str] | None:
     """Words that the stand-in for the command line was given last."""
     path = app.workspace.results / "given.json"
@@ -472,7 +524,7 @@ def test_no_two_keys_that_are_live_together_clash() -> None:
         ]
         names = [name for name, _ in live]
         assert len(names) == len(set(names)), live
-    for place in ("series", "run"):
+    for place in ("series", "run", "why"):
         modal = [name for key in keys.REGISTRY if key.where in ("everywhere", "modal", place) for name in key.keys]
         assert len(modal) == len(set(modal)), modal
 

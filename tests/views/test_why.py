@@ -170,7 +170,7 @@ def test_the_steps_are_told_from_wish_to_fill(small: Workspace) -> None:
     assert (view.fill.side, view.fill.quantity, view.fill.price) == ("BUY", 500.0, 100.0)
     assert (view.earlier_ns, view.later_ns) == (STEP, 3 * STEP)
     text = "\n".join(line for section in sections(view) for line in (*section.lines, *map(" ".join, section.rows)))
-    assert "asset 50.00% 90.000% 50.000% 90.000% 50.000% 50.000% CUT x0.5556" in text
+    assert "asset CUT x0.5556 50.00% 90.000% 50.000% 50.000% 90.000% 50.000%" in text
     assert "order: BUY 500 at the market" in text
     assert "filled: BUY 500 at 100 (market), the bar that opens 1970-01-01 08:00Z" in text
     assert "SYM0 h4 5 2020 2021 f0" in text

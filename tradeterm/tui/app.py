@@ -31,6 +31,7 @@ from tradeterm.tui.messages import (
     ScoresRead,
     SeriesRead,
     ViewUpdated,
+    WhyRead,
 )
 from tradeterm.tui.poller import Poller
 from tradeterm.tui.readers import ODD, Readers
@@ -40,6 +41,7 @@ from tradeterm.tui.screens.modal import Palette
 from tradeterm.tui.screens.run import RunScreen
 from tradeterm.tui.screens.scores import ScoresScreen
 from tradeterm.tui.screens.series import SeriesScreen
+from tradeterm.tui.screens.why import WhyScreen
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.status_bar import StatusBar
 from tradeterm.views.runs import build_run
@@ -216,6 +218,12 @@ class TradetermApp(App[object]):
             if isinstance(screen, ScoresScreen):
                 screen.take(message.found)
 
+    def on_why_read(self, message: WhyRead) -> None:
+        """Show a decision that its screen asked for."""
+        for screen in self.screen_stack:
+            if isinstance(screen, WhyScreen) and screen.asked == message.asked:
+                screen.take(message.found)
+
     def on_poller_stopped(self, message: PollerStopped) -> None:
         """End with the poller's own failure: a screen that no longer follows the stores would lie."""
         raise message.failure
@@ -262,6 +270,13 @@ class TradetermApp(App[object]):
         found = self._read(lambda: build(self.workspace, run_ids), f"runs {', '.join(run_ids)}")
         self.post_message(ComparisonRead(run_ids, found))
 
+    @work(thread=True, exclusive=True, exit_on_error=False, group="why")
+    def read_why(self, asked: tuple[str, str | None, int | None]) -> None:
+        """Read why a run decided as it did."""
+        from tradeterm.views.why import build
+
+        self.post_message(WhyRead(asked, self._read(lambda: build(self.workspace, *asked), f"run {asked[0]}")))
+
     def _read(self, build: Callable[[], Found | None], what: str) -> Found | str:
         """Read something, or say in a line why it can't be."""
         try:
@@ -290,6 +305,9 @@ class TradetermApp(App[object]):
             return
         if isinstance(self.screen, SeriesScreen):
             self.push_screen(HelpScreen("series"))
+            return
+        if isinstance(self.screen, WhyScreen):
+            self.push_screen(HelpScreen("why"))
             return
         if isinstance(self.screen, RunScreen):
             self.push_screen(HelpScreen("run"))

@@ -10,7 +10,7 @@ from textual.binding import Binding
 __all__ = ["KILL_KEYS", "NOUNS", "PANES", "PLACES", "REGISTRY", "Key", "bindings", "keys_of", "markdown"]
 
 Where = Literal[
-    "everywhere", "work", "table", "modal", "series", "run", "data", "runs", "book", "regime", "board", "orders"
+    "everywhere", "work", "table", "modal", "series", "run", "why", "data", "runs", "book", "regime", "board", "orders"
 ]
 
 # Never printable, as an input would take those, and in no user's keymap.
@@ -32,6 +32,7 @@ PLACES: dict[str, str] = {
     "modal": "Modals",
     "series": "Detail of a bar file",
     "run": "One run in full",
+    "why": "Why a decision came out as it did",
     **{name: f"Pane {number}, {NOUNS[name]}" for number, name in enumerate(PANES, 1)},
 }
 
@@ -183,6 +184,47 @@ REGISTRY: tuple[Key, ...] = (
         "run",
         shown="/",
     ),
+    _key(
+        "earlier_decision",
+        "left h",
+        "screen.step(-1)",
+        "earlier",
+        "Earlier decision.",
+        "why",
+        palette=False,
+        shown="h, left",
+    ),
+    _key(
+        "later_decision",
+        "right l",
+        "screen.step(1)",
+        "later",
+        "Later decision.",
+        "why",
+        palette=False,
+        shown="l, right",
+    ),
+    _key("last_decision", "0", "screen.last", "last", "The last decision of the run.", "why", palette=False),
+    _key("next_symbol", "n", "screen.symbol(1)", "next symbol", "Same decision, next symbol.", "why", palette=False),
+    _key(
+        "previous_symbol",
+        "N",
+        "screen.symbol(-1)",
+        "previous symbol",
+        "Same decision, symbol before.",
+        "why",
+        palette=False,
+    ),
+    _key("ask", "a", "screen.ask", "ask", "Ask for another symbol and time.", "why", palette=False),
+    _key(
+        "bar",
+        "b",
+        "screen.bar",
+        "bar",
+        "The bar that filled the order, or the last one that was known.",
+        "why",
+        palette=False,
+    ),
     _key("update", "u", "screen.update", "update", "Fetch what is new: `tradeterm data update`.", "data", footer=True),
     _key(
         "validate",
@@ -257,6 +299,24 @@ REGISTRY: tuple[Key, ...] = (
         "scores",
         "How good signals were: hit rate, reliability, information coefficient.",
         "orders",
+    ),
+    _key(
+        "why_run",
+        "y",
+        "screen.why",
+        "why",
+        "Why the run under the cursor decided as it did: wishes, limits, order, fill, bar.",
+        "runs",
+        footer=True,
+    ),
+    _key(
+        "why_position",
+        "y",
+        "screen.why",
+        "why",
+        "Why the position under the cursor is what it is: wishes, limits, order, fill, bar.",
+        "book",
+        footer=True,
     ),
     _key("promote", "p", "screen.promote", "promote", "What the gate to the next stage still needs.", "board"),
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tradeterm.views.runs import RunView
     from tradeterm.views.series import SeriesView
     from tradeterm.views.signals import OutcomesView
+    from tradeterm.views.why import WhyView
 
 __all__ = [
     "ComparisonRead",
@@ -25,6 +26,7 @@ __all__ = [
     "RunRead",
     "SeriesRead",
     "ViewUpdated",
+    "WhyRead",
 ]
 
 
@@ -109,3 +111,11 @@ class ScoresRead(Message):
     def __init__(self, found: OutcomesView | str) -> None:
         super().__init__()
         self.found = found
+
+
+class WhyRead(Message):
+    """A decision was read, or can't be: then ``found`` says why in one line; asked : run, symbol and instant."""
+
+    def __init__(self, asked: tuple[str, str | None, int | None], found: WhyView | str) -> None:
+        super().__init__()
+        self.asked, self.found = asked, found

@@ -84,7 +84,7 @@ class WhyView(View):
 
     asked_ns : what was asked for; decision_ns : the newest decision by then; stands_ns : the one that it repeats, which
         is explained, itself where it repeats none
-    sample : whether bars were made up, None where the ledger does not know the run
+    symbols : all that the run trades; sample : whether bars were made up, None where the ledger does not know the run
     earlier_ns, later_ns : the decisions before and after that one which say anything of the symbol
     read : of the symbol, then of the rest; hashes : of configuration, code, data and each strategy's file
     """
@@ -93,6 +93,8 @@ class WhyView(View):
 
     run_id: str
     symbol: str
+    asset_class: str
+    symbols: tuple[str, ...]
     fill_at: str
     timeframe: str
     sample: bool | None
@@ -108,8 +110,8 @@ class WhyView(View):
     hashes: dict[str, str]
 
 
-def build(workspace: Workspace, run_id: str, symbol: str, at_ns: int | None) -> WhyView:
-    """Explain the newest decision at or before an instant; without one, the last.
+def build(workspace: Workspace, run_id: str, symbol: str | None, at_ns: int | None) -> WhyView:
+    """Explain the newest decision at or before an instant; without one the last, without a symbol the first of the run.
 
     Raises
     ------
@@ -119,7 +121,9 @@ def build(workspace: Workspace, run_id: str, symbol: str, at_ns: int | None) -> 
         When there is no such run, it keeps no decisions, or its files do not agree with each other.
     """
     kept = Decisions(workspace, run_id)
-    return explained(kept, symbol, int(kept.times[-1]) if at_ns is None else at_ns)
+    return explained(
+        kept, kept.symbols[0] if symbol is None else symbol, int(kept.times[-1]) if at_ns is None else at_ns
+    )
 
 
 def explained(kept: Decisions, symbol: str, at_ns: int) -> WhyView:
@@ -137,6 +141,8 @@ def explained(kept: Decisions, symbol: str, at_ns: int) -> WhyView:
     return WhyView(
         run_id=kept.run_id,
         symbol=symbol,
+        asset_class=at.classes[int(at.asset_class[j])],
+        symbols=kept.symbols,
         fill_at=str(manifest["fill"]),
         timeframe=str(manifest["timeframe"]),
         sample=kept.sample,

@@ -132,6 +132,8 @@ def _reasons(asked: Asked) -> list[str]:
     lines = []
     if asked.because:
         lines.append(f"{asked.strategy}: budget {_percent(asked.base, 2)} is {_joined(asked.because)}")
+    if asked.multiplier != 1.0:
+        lines.append(f"{asked.strategy}: override x{asked.multiplier:g}")
     if asked.flag:
         lines.append(f"{asked.strategy}: {asked.flag}")
     return lines
@@ -147,7 +149,7 @@ def _limits(why: Why) -> Section:
     return Section(
         title="Limits, in their order; sizes of NAV",
         lines=tuple(lines),
-        columns=("limit", ">value", ">wanted", ">headroom", ">before", ">after", ">would pass", ""),
+        columns=("limit", "", ">value", ">wanted", ">headroom", ">would pass", ">before", ">after"),
         rows=tuple(map(_met, why.met)),
         marked=frozenset(place for place, met in enumerate(why.met) if met.cut),
     )
@@ -157,13 +159,13 @@ def _met(met: Met) -> tuple[str, ...]:
     ladder = met.limit.startswith("ladder")
     return (
         met.limit,
+        f"CUT x{met.factor:.4g}" if met.cut else "ok",
         f"x{met.cap:g}" if ladder else _percent(met.cap, 2),
         _percent(met.wanted),
         _percent(met.headroom),
+        _NOTHING if met.passes is None else _percent(met.passes),
         _percent(met.before),
         _percent(met.after),
-        _NOTHING if met.passes is None else _percent(met.passes),
-        f"CUT x{met.factor:.4g}" if met.cut else "ok",
     )
 
 

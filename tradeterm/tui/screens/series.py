@@ -30,13 +30,17 @@ __all__ = ["SeriesScreen"]
 
 
 class SeriesScreen(Modal[None]):
-    """Shows at once what the overview knows, and the rest when it has been read."""
+    """Shows at once what the overview knows, and the rest when it has been read.
+
+    at_ns : the last bar to draw at first is the one of this instant; None: the newest
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("series")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 (Textual's own contract)
 
-    def __init__(self, key: BarKey, row: SeriesRow) -> None:
+    def __init__(self, key: BarKey, row: SeriesRow, *, at_ns: int | None = None) -> None:
         super().__init__(classes="series")
+        self._at_ns = at_ns
         self.key = key
         self._row = row
         self._found: SeriesView | None = None
@@ -78,6 +82,8 @@ class SeriesScreen(Modal[None]):
             chart.say("\n".join(f"! {problem}" for problem in found.files[0].problems))
         else:
             chart.show(bars, intraday=self.key.timeframe.step_ns < Timeframe.DAILY.step_ns)
+            if self._at_ns is not None:
+                chart.until(self._at_ns)
         self._lay_out()
 
     def action_zoom(self, by: int) -> None:

@@ -23,6 +23,7 @@ from tradeterm.tui.screens.detail import DetailScreen
 from tradeterm.tui.screens.form import Field, FormScreen
 from tradeterm.tui.screens.run import RunScreen
 from tradeterm.tui.screens.scores import ScoresScreen
+from tradeterm.tui.screens.why import WhyScreen
 from tradeterm.tui.widgets.status_bar import StatusBar
 from tradeterm.tui.widgets.tabs import Tabs
 
@@ -284,6 +285,19 @@ class WorkScreen(Screen[None]):
         row = next((item for item in runs.runs if item.run_id == view.run_id), None) if runs is not None else None
         part = "regimes" if self.active == "regime" else "exposure"
         self.app.push_screen(RunScreen(view.run_id, row, part))
+
+    def action_why(self) -> None:
+        """Show why the run, or the book of pane 3, decided as it did."""
+        current = self.here.grid.current
+        run_id, symbol = current, None
+        if self.active == "book":
+            view = self.here.view
+            run_id = None if view is None else view.run_id
+            symbol = None if current == "cash" else current
+        if run_id is None:
+            self.say("no run to ask; D runs the daily, which makes one")
+            return
+        self.app.push_screen(WhyScreen(run_id, symbol))
 
     def action_session(self) -> None:
         """Say what a session needs."""

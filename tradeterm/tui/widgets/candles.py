@@ -104,6 +104,12 @@ class CandleChart(Static):
         self._count = self._end = None
         self._draw()
 
+    def until(self, at_ns: int) -> None:
+        """Show the bars up to the one that opens at or before an instant."""
+        if self._series is not None:
+            self._end = int(self._series.ts.searchsorted(at_ns, side="right"))
+            self._draw()
+
     def on_resize(self, event: events.Resize) -> None:
         """Draw for the new size."""
         self._draw()
