@@ -39,7 +39,9 @@ def as_json(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Json:
     return called
 
 
-def test_the_day_runs_from_an_empty_workspace_and_again_without_a_new_fact(as_json: Json, workspace: Path) -> None:
+def test_the_day_runs_from_an_empty_workspace_and_again_without_a_new_fact(
+    as_json: Json, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = as_json("daily", *WINDOW)
     assert [step["name"] for step in first["steps"]] == [
         "refresh",
@@ -62,6 +64,20 @@ def test_the_day_runs_from_an_empty_workspace_and_again_without_a_new_fact(as_js
     assert [item["certificate"]["ok"] for item in runs] == [True]
     shown = as_json("backtest", "show", runs[0]["run_id"][:5])
     assert shown["metrics"]["days"] > 100
+    why = as_json("backtest", "show", runs[0]["run_id"], "--why", "SPY@2017-06-15T18:30:00Z")
+    assert (why["schema"], why["decision"]) == ("tradeterm.why.v1", "2017-06-15T16:00:00Z")
+    assert why["why"]["target"] == pytest.approx(why["why"]["desired"] * why["why"]["scale"], abs=1e-12)
+    assert run(["backtest", "show", "--why", "SPY"]) == 0
+    assert run(["backtest", "show", "--why", "SPY@2015-01-01"]) == 2
+    assert run(["backtest", "show", "--why", "SPX@2017-06-15"]) == 2
+    assert run(["backtest", "show", "--why", "@2017-06-15"]) == 2
+    told = capsys.readouterr()
+    assert "Limits, in their order" in told.out
+    lines = told.err.strip().splitlines()
+    assert len(lines) == 3
+    assert "before the first decision" in lines[0]
+    assert "did you mean 'SPY'" in lines[1]
+    assert "names no symbol" in lines[2]
     assert {item["ts"] for item in as_json("signals", "list")["signals"]} == {"2017-07-01T00:00:00Z"}
     assert {axis["axis"] for axis in as_json("regime", "show")["axes"]} == {"equity", "volatility", "crypto", "macro"}
     assert as_json("sql", "select count(*) from signals")["rows"] == [[6]]

@@ -21,6 +21,7 @@ from tradeterm.tui.screens.form import FormScreen
 from tradeterm.tui.screens.help import HelpScreen
 from tradeterm.tui.screens.modal import Modal, Palette
 from tradeterm.tui.screens.run import PARTS, RunScreen
+from tradeterm.tui.screens.run_lines import trip_rows
 from tradeterm.tui.screens.scores import ScoresScreen
 from tradeterm.tui.screens.series import SeriesScreen
 from tradeterm.tui.screens.why import WhyScreen
@@ -450,6 +451,26 @@ async def explains_what_is_under_the_cursor(app: TradetermApp, pilot: Pilot[Any]
     for pane in ("2", "3"):
         await pilot.press(pane, key)
         assert isinstance(app.screen, WhyScreen)
+        await pilot.press("escape")
+
+
+@shows("why_trade")
+async def explains_the_trade_under_the_cursor(app: TradetermApp, pilot: Pilot[Any], key: str) -> None:
+    app.read_why = lambda asked: None  # type: ignore[assignment,method-assign]
+    await run_opened(app, pilot, "2", "enter")
+    told = PERFORMANCE.performance
+    assert told is not None
+    first = told.trips[int(trip_rows(told)[0].key)]
+    for part, symbol, at_ns in (
+        ("fills", RUN.trades[0].symbol, RUN.trades[0].ts_ns),
+        ("trips", first.symbol, first.entry_ns),
+        ("models", None, None),
+    ):
+        screen = app.screen
+        assert isinstance(screen, RunScreen)
+        await pilot.press(*["left"] * ((PARTS.index(screen.part) - PARTS.index(part)) % len(PARTS)), key)
+        assert isinstance(app.screen, WhyScreen)
+        assert app.screen.asked == (RUN.row.run_id, symbol, at_ns)
         await pilot.press("escape")
 
 

@@ -12,6 +12,7 @@ from tradeterm.core.ids import short_id
 from tradeterm.core.time import iso
 from tradeterm.research.backtest import prepare
 from tradeterm.research.desk import actions_of, instruments, open_desk
+from tradeterm.research.regimes import state_fact, transition_facts
 from tradeterm.signals.own_bars import read_own_bars
 from tradeterm.store.bars import BarStore
 from tradeterm.store.incidents import record_incident
@@ -133,6 +134,14 @@ class Night:
             )
             for place, name in enumerate(names)
         }
+
+    def record_regime(self) -> str:
+        """Record the regime at this instant and the transitions that led there; returns the state's key."""
+        run = self.book.run
+        state = state_fact(self.settings, run, self.daily_id)
+        states, recorded = self.ledger.facts("regime_state"), self.ledger.facts("regime")
+        self.ledger.append_many([state, *transition_facts(self.settings, run, states, recorded)])
+        return state[1]
 
     def incident(self, what: str, effect: str, *, standing: bool = False) -> None:
         """Record something that a person should look at; a ``standing`` one when it is met first, and not again."""

@@ -16,7 +16,6 @@ from tradeterm.daily.run import DailyResult, exit_code, run_steps, written_by
 from tradeterm.daily.steps import realise, refresh, snapshot, validate
 from tradeterm.research.backtest import silent
 from tradeterm.research.freshness import stale
-from tradeterm.research.regimes import state_fact, transition_facts
 from tradeterm.signals.history import decisions_between, until
 from tradeterm.signals.predict import predict as make_signals
 from tradeterm.store.incidents import write_incidents
@@ -109,8 +108,7 @@ def _predict_all(night: Night) -> Ended:
             f"replay: another answer is recorded for signal {different[0]}{more}",
             "the signals that were recorded first stand",
         )
-    state = state_fact(night.settings, run)
-    night.ledger.append_many([state, *transition_facts(night.settings, run)])
+    regime = night.record_regime()
     outputs = {
         "days": len(rows),
         "signals": recorded,
@@ -118,7 +116,7 @@ def _predict_all(night: Night) -> Ended:
         "withheld": [],
         "held_back": withheld,
         "keys": [],
-        "regime": state[1],
+        "regime": regime,
     }
     inputs = {"data_hash": night.book.market.fingerprint, "models": night.book.desk.identity()}
     return Ended("partial" if different else "done", outputs, inputs)

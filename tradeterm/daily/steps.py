@@ -18,7 +18,6 @@ from tradeterm.engine.drift import Bands
 from tradeterm.research.backtest import keep
 from tradeterm.research.freshness import STALE_NS, stale
 from tradeterm.research.plan import refresh_plan, update
-from tradeterm.research.regimes import state_fact, transition_facts
 from tradeterm.signals.outcomes import differs, realise_all
 from tradeterm.signals.predict import predict as make_signals
 from tradeterm.signals.scoreboard import update_scores
@@ -142,14 +141,13 @@ def predict(night: Night) -> Ended:
     late = stale(run)
     signals = [signal for signal in made if signal.symbol not in late]
     refused = record_signals(night, signals)
-    state = state_fact(night.settings, run)
-    night.ledger.append_many([state, *transition_facts(night.settings, run)])
+    regime = night.record_regime()
     outputs = {
         "signals": len(signals) - len(refused),
         "refused": refused,
         "withheld": sorted(late),
         "keys": [item.key for item in signals],
-        "regime": state[1],
+        "regime": regime,
     }
     inputs = {"data_hash": night.book.market.fingerprint, "models": night.book.desk.identity()}
     return Ended("partial" if refused else "done", outputs, inputs)

@@ -184,6 +184,7 @@ REGISTRY: tuple[Key, ...] = (
         "run",
         shown="/",
     ),
+    _key("why_trade", "y", "screen.why", "why", "Why the trade under the cursor was decided.", "run", palette=False),
     _key(
         "earlier_decision",
         "left h",

@@ -109,7 +109,8 @@ def _regime(why: Why) -> Section:
 def _wishes(why: Why) -> Section:
     if why.idle:
         return Section(title="Wishes", lines=("no strategy asked for it, and nothing was held",))
-    lines = [line for asked in why.asked for line in _reasons(asked)]
+    concerned = [asked for asked in why.asked if asked.weight or asked.before or asked.held]
+    lines = [line for asked in concerned for line in _reasons(asked)]
     rows = tuple(
         (
             asked.strategy,
@@ -131,7 +132,7 @@ def _reasons(asked: Asked) -> list[str]:
     """Why a budget isn't the configured one, and what a person has set."""
     lines = []
     if asked.because:
-        lines.append(f"{asked.strategy}: budget {_percent(asked.base, 2)} is {_joined(asked.because)}")
+        lines.append(f"{asked.strategy}: budget {_percent(asked.base, 2)} cut by {_joined(asked.because)}")
     if asked.multiplier != 1.0:
         lines.append(f"{asked.strategy}: override x{asked.multiplier:g}")
     if asked.flag:

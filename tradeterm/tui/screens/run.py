@@ -13,6 +13,7 @@ from tradeterm.tui.cells import DIM, WARN, prose
 from tradeterm.tui.screens import run_lines
 from tradeterm.tui.screens.detail import DetailScreen
 from tradeterm.tui.screens.modal import Modal
+from tradeterm.tui.screens.why import WhyScreen
 from tradeterm.tui.widgets.chart import Chart
 from tradeterm.tui.widgets.grid import Grid
 from tradeterm.tui.widgets.lines import Lines
@@ -86,7 +87,7 @@ class RunScreen(Modal[None]):
 
     def on_mount(self) -> None:
         """Have the run read."""
-        self.query_one(".box").border_subtitle = "h l part  / filter  enter trade  esc closes"
+        self.query_one(".box").border_subtitle = "h l part  / filter  enter trade  y why  esc closes"
         self._lay_out()
         cast("TradetermApp", self.app).read_performance(self.run_id)
 
@@ -149,6 +150,14 @@ class RunScreen(Modal[None]):
         told = run_lines.trade_lines(self.part, int(current), found.performance, self._run)
         if told is not None:
             self.app.push_screen(DetailScreen(*told))
+
+    def action_why(self) -> None:
+        """Show why the run decided on the trade under the cursor, else on its last decision."""
+        symbol, at_ns = None, None
+        found, run, current = self._found, self._run, self._grid.current
+        if self.part in _GRIDS and current is not None and found is not None and not isinstance(found, str):
+            symbol, at_ns = run_lines.trade_decision(self.part, int(current), found.performance, run)
+        self.app.push_screen(WhyScreen(self.run_id, symbol, at_ns))
 
     @property
     def _grid(self) -> Grid:

@@ -49,6 +49,7 @@ __all__ = [
     "fill_words",
     "part_line",
     "part_lines",
+    "trade_decision",
     "trade_lines",
     "trip_rows",
     "withheld_lines",
@@ -471,6 +472,17 @@ def trade_lines(
     item = fills[place]
     trips = [trip for trip in found.trips if trip.symbol == item.symbol and trip.entry_ns <= item.at_ns <= trip.exit_ns]
     return f"fill {item.symbol} {item.side}", lambda width: [*_fill_facts(item, width), *_trips_of(trips, width)]
+
+
+def trade_decision(
+    part: str, place: int, found: Performance | None, run: RunView | str | None
+) -> tuple[str | None, int | None]:
+    """Symbol of a trade, and an instant at which the decision that opened it was the newest; None where unknown."""
+    if part == "trips" and found is not None:
+        trip = found.trips[place]
+        return trip.symbol, trip.entry_ns
+    fills = () if run is None or isinstance(run, str) else run.trades
+    return (fills[place].symbol, fills[place].ts_ns) if place < len(fills) else (None, None)
 
 
 def _trip_facts(item: Trip, width: int) -> list[Text]:
