@@ -12,8 +12,7 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.lock pyproject.toml | cksum |
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-long check format lint types imports docs pictures lock bench bench-startup bench-data \
-	bench-signals bench-daily clean
+.PHONY: help run install test test-long check format lint types imports docs pictures lock bench bench-startup bench-data bench-signals bench-daily clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

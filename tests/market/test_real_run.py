@@ -68,7 +68,7 @@ def test_the_book_runs_and_a_day_is_recorded_and_every_pane_has_something_to_sho
     assert result["metrics"]["max_drawdown"] == pytest.approx(-0.0510, abs=5e-5)
 
     day = tradeterm("daily", "--asof", "2024-08-30")
-    assert [step["status"] for step in day["steps"]] == ["done", "skipped", "done", "done", "done", "done"]
+    assert [step["status"] for step in day["steps"]] == ["done", "done", "skipped", "done", "done", "done", "done"]
     signals = tradeterm("signals", "list")["signals"]
     assert {(item["symbol"], item["side"]) for item in signals if "EquityTrend" in item["model_version"]} == {
         ("SPY", "long"),
