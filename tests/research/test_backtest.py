@@ -19,6 +19,7 @@ from tradeterm.research import backtest
 from tradeterm.research.backtest import Prepared, RunResult, prepare, run_backtest
 from tradeterm.research.certificate import check_strategy
 from tradeterm.store.runs import RunStore
+from tradeterm.views.runs import build_run
 
 END = STOCKED
 
@@ -279,3 +280,25 @@ def test_only_backtests_are_trials_and_a_rerun_is_no_new_one(bench: Bench) -> No
     run(bench.with_sets("system.costs.equity.fee_bp=2.0"))
     with bench.ledger() as ledger:
         assert len(ledger.facts("trial")) == 2
+
+
+def test_a_sharpe_ratio_is_deflated_by_all_trials_also_those_that_failed(bench: Bench) -> None:
+    first = run(bench)
+    alone = build_run(bench.workspace, first.run_id)
+    assert alone is not None
+    assert alone.trials is not None
+    # The only trial deflates nothing: it is the probability that the ratio is over 0.
+    assert (alone.trials.trials, alone.trials.measured) == (1, 1)
+    assert alone.trials.probability == pytest.approx(alone.metrics["psr"], abs=1e-9)
+    run(bench.with_sets("system.costs.equity.fee_bp=20.0"))
+    run(bench.with_sets("system.costs.equity.fee_bp=40.0"))
+    with bench.ledger() as ledger:
+        trial = ledger.facts("trial")[0].payload
+        ledger.append("trial", "failed", trial | {"run_id": "never made"})
+    more = build_run(bench.workspace, first.run_id)
+    assert more is not None
+    assert more.trials is not None
+    assert (more.trials.trials, more.trials.measured) == (4, 3)
+    assert more.trials.probability is not None
+    assert more.trials.probability < alone.trials.probability
+    assert more.trials.track_days == alone.trials.track_days

@@ -16,6 +16,8 @@ __all__ = ["contribute", "flag_of", "move_holdings", "net", "override", "settle_
 
 # Holdings below this many lots are rounding, not positions.
 _DUST = 1e-9
+# And so is what is left of a holding below this part of it.
+_ROUNDING = 1e-14
 
 
 @pasted
@@ -181,6 +183,8 @@ def _move(
 ) -> None:
     before = state.held[m, j]
     after = before + moved
+    if abs(after) < _ROUNDING * abs(before):
+        after = 0.0
     state.held[m, j] = after
     state.strategy_cash[m] -= moved * unit * price + cost
     if settle_dust(state, m, j):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tradeterm.core.time import from_iso
+from tradeterm.research.trials import Deflated, deflated
 from tradeterm.store.ledger import Ledger
 from tradeterm.store.runs import RunStore
 from tradeterm.views.base import View, number
@@ -130,6 +131,7 @@ class RunView(View):
     metrics : of the book, by name; strategies : the same per strategy; both empty without a certificate
     stress : the run as it was, and under worse terms
     points : day ends; trades : the newest fills, newest first, of ``fills`` in all
+    trials : what its Sharpe ratio is worth among all that was tried with its strategies; None where it has none
     """
 
     SCHEMA: ClassVar[str] = "tradeterm.run.v1"
@@ -142,6 +144,7 @@ class RunView(View):
     points: tuple[Point, ...]
     trades: tuple[Trade, ...]
     fills: int
+    trials: Deflated | None = None
 
 
 def build(workspace: Workspace, now_ns: int, *, newest: int = MOST_RUNS) -> RunsView:
@@ -161,6 +164,7 @@ def build_run(workspace: Workspace, run_id: str) -> RunView | None:
     """
     with Ledger.reader(workspace.results) as ledger:
         fact = ledger.get("run", run_id)
+        tried, made = ledger.facts("trial"), ledger.facts("run")
     if fact is None:
         return None
     store = RunStore(workspace.results)
@@ -176,6 +180,7 @@ def build_run(workspace: Workspace, run_id: str) -> RunView | None:
         points=day_points(store.table(run_id, "nav")),
         trades=_trades(trades),
         fills=trades.num_rows,
+        trials=deflated(tried, made, fact, metrics),
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tradeterm.cli.invocation import Invocation
     from tradeterm.cli.output import Page
     from tradeterm.config.workspace import Workspace
+    from tradeterm.research.trials import Deflated
 
 __all__ = ["app"]
 
@@ -142,6 +143,8 @@ def show(
                     for key, value in view.metrics.items()
                 ],
             )
+        if view.trials is not None:
+            page.line(_tried(view.trials), style="dim")
         if view.stress:
             page.line("under stress, on the recorded wishes of the strategies", style="dim")
             columns = ("scenario", *(f">{name}" for name in _STRESSED))
@@ -257,6 +260,13 @@ def _chosen(asked: str, newest_first: list[str]) -> str:
     near = nearest(asked, newest_first)
     hint = f"did you mean {near}?" if near else "see `tradeterm backtest list`"
     raise UsageError(f"no run '{asked}'; {hint}")
+
+
+def _tried(trials: Deflated) -> str:
+    said = f"{trials.trials} trials of these strategies, {trials.measured} with a Sharpe ratio"
+    chance = "unknown" if trials.probability is None else f"{trials.probability:.1%}"
+    record = "no record is long enough" if trials.track_days is None else f"{trials.track_days:,} days"
+    return f"{said}: deflated, it is true with {chance}; a record for 95 % that it is over 0: {record}"
 
 
 def _certified(certificate: dict[str, Any]) -> str:
