@@ -15,7 +15,7 @@ from desks import STOCKED, Bench
 
 from tradeterm.config.workspace import Workspace
 from tradeterm.core.errors import RunNotFound, StoreError, UsageError
-from tradeterm.core.time import HOUR_NS
+from tradeterm.core.time import HOUR_NS, from_iso
 from tradeterm.engine.decided import decided
 from tradeterm.engine.explain import explain
 from tradeterm.engine.replay import Replay
@@ -25,7 +25,7 @@ from tradeterm.research.tables import nav_table, trades_table
 from tradeterm.store.runs import RunStore
 from tradeterm.views.base import plain
 from tradeterm.views.decisions import Decisions
-from tradeterm.views.why import WhyView, build, explained
+from tradeterm.views.why import WhyView, build, explained, instant_of
 from tradeterm.views.why_page import sections
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
@@ -152,6 +152,13 @@ def test_an_instant_between_decisions_means_the_one_before(small: Workspace) -> 
     view = view_of(small, "SYM0", 2 * STEP + HOUR_NS)
     assert (view.asked_ns, view.decision_ns, view.stands_ns) == (2 * STEP + HOUR_NS, 2 * STEP, 2 * STEP)
     assert any("the newest decision by then is 1970-01-01 08:00Z" in line for line in sections(view)[0].lines)
+
+
+def test_a_day_means_all_of_it_and_nothing_means_the_last_decision(small: Workspace) -> None:
+    assert instant_of("2024-05-31") == from_iso("2024-06-01")
+    assert instant_of("2024-05-31T16:00:00Z") == from_iso("2024-05-31T16:00:00Z")
+    assert [instant_of(text) for text in ("", "today", "now")] == [None] * 3
+    assert view_of(small, "SYM0", None).decision_ns == 5 * STEP
 
 
 def test_an_unchanged_decision_points_to_the_one_that_stands(small: Workspace) -> None:

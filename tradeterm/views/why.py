@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tradeterm.core.errors import StoreError
-from tradeterm.core.time import iso
+from tradeterm.core.time import asof_instant, iso
 from tradeterm.engine.explain import Why, contributions, explain
 from tradeterm.views.base import View, number
 from tradeterm.views.decisions import Decisions
@@ -15,7 +15,7 @@ from tradeterm.views.decisions import Decisions
 if TYPE_CHECKING:
     from tradeterm.config.workspace import Workspace
 
-__all__ = ["Fill", "OrderFate", "Read", "Shortage", "WhyView", "build"]
+__all__ = ["Fill", "OrderFate", "Read", "Shortage", "WhyView", "build", "instant_of"]
 
 _NEAR = 1e-9
 
@@ -108,6 +108,11 @@ class WhyView(View):
     fill: Fill | None
     read: tuple[Read, ...]
     hashes: dict[str, str]
+
+
+def instant_of(text: str) -> int | None:
+    """Instant that a question means: a date all of its day; nothing and ``today`` the last decision, which is None."""
+    return None if text in ("", "today", "now") else asof_instant(text, 0)
 
 
 def build(workspace: Workspace, run_id: str, symbol: str | None, at_ns: int | None) -> WhyView:

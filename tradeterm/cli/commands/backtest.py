@@ -11,7 +11,7 @@ from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
 from tradeterm.cli.progress import progress
 from tradeterm.core.errors import UsageError, nearest
-from tradeterm.core.time import asof_instant, from_iso, iso, iso_date
+from tradeterm.core.time import from_iso, iso, iso_date
 
 if TYPE_CHECKING:
     from tradeterm.cli.invocation import Invocation
@@ -219,13 +219,13 @@ def _more(page: Page, workspace: Workspace, run_id: str) -> None:
 
 
 def _explain(invocation: Invocation, run_id: str, asked: str) -> None:
-    from tradeterm.views.why import build
+    from tradeterm.views.why import build, instant_of
     from tradeterm.views.why_page import sections
 
     symbol, _, when = asked.partition("@")
     if not symbol:
         raise UsageError(f"--why '{asked}' names no symbol; give SYMBOL@TIME, such as SPY@2024-05-31T20:00:00Z")
-    view = build(invocation.workspace(), run_id, symbol, asof_instant(when, 0) if when else None)
+    view = build(invocation.workspace(), run_id, symbol, instant_of(when))
 
     def show(page: Page) -> None:
         for section in sections(view):

@@ -10,13 +10,14 @@ from textual.containers import VerticalScroll
 
 from tradeterm.core.errors import BadInstant
 from tradeterm.core.market import AssetClass, BarKey, Timeframe
-from tradeterm.core.time import asof_instant, iso
+from tradeterm.core.time import iso
 from tradeterm.tui import keys
 from tradeterm.tui.cells import DIM, WARN, Column, Row, prose, table
 from tradeterm.tui.screens.form import Field, FormScreen
 from tradeterm.tui.screens.modal import Modal
 from tradeterm.tui.screens.series import SeriesScreen
 from tradeterm.tui.widgets.lines import Lines
+from tradeterm.views.why import instant_of
 from tradeterm.views.why_page import sections
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class WhyScreen(Modal[None]):
             if found is None:
                 return
             try:
-                at_ns = asof_instant(found["time"], 0) if found["time"] else None
+                at_ns = instant_of(found["time"])
             except BadInstant as failure:
                 self.query_one(".box").border_subtitle = Text(f"! {failure}").markup
                 return
