@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PROVENANCE", "Fact", "Ledger", "LedgerReader"]
 
-# Says who recorded a fact and how long it took, not what was found: two runs that found the same agree.
-PROVENANCE = frozenset({"run_id", "replayed", "seconds"})
+# Says who recorded a fact, how long it took and in which regime, not what was found: two that found the same agree.
+PROVENANCE = frozenset({"run_id", "replayed", "seconds", "regime"})
 
 _EMPTY = Head(seq=0, hash=GENESIS)
 _COLUMNS = "seq, recorded_at, kind, key, payload, prev_hash, hash"
