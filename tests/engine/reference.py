@@ -432,7 +432,8 @@ def cross(m, account, k, j, at, wanted, lots, how):
 def settle(account, s, j, moved, price, unit, cost, at, factor):
     before = account.held[s][j]
     after = before + moved
-    if abs(after) < 1e-9:
+    # What floating point leaves of a holding that goes is no holding.
+    if abs(after) < max(1e-9, 1e-14 * abs(before)):
         after = 0.0
     account.held[s][j] = after
     account.money[s] -= moved * unit * price + cost

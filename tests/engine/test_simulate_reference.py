@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import reference
 from books import random_book
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tradeterm.engine.book import LADDER_STATES
@@ -44,6 +44,7 @@ def compare(seed: int, **options: object) -> None:
 
 @settings(max_examples=400)
 @given(seed=st.integers(0, 2**31))
+@example(seed=3574)  # 1.4e-9 of 5.7 million lots is left by rounding: a full exit, and the next purchase an entry
 def test_the_kernel_equals_the_plain_python_simulator(seed: int) -> None:
     compare(seed)
 
