@@ -12,7 +12,7 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.lock pyproject.toml | cksum |
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-long check format lint types imports docs pictures lock bench bench-startup bench-data bench-signals bench-daily clean
+.PHONY: help run install test test-long check format lint types imports docs pictures lock bench bench-startup bench-data bench-signals bench-daily bench-training clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench-signals: $(DEV_STAMP) ## Measure lists and scores of a million signals (AR
 
 bench-daily: $(DEV_STAMP) ## Measure the daily run on the sample universe, and ten years of it replayed
 	@$(BIN)/python scripts/bench_daily.py $(ARGS)
+
+bench-training: $(DEV_STAMP) ## Measure the training of the shipped learned strategy against bars
+	@$(BIN)/python scripts/bench_training.py $(ARGS)
 
 clean: ## Remove .venv and caches; data and results stay
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

@@ -1,4 +1,4 @@
-"""The train step hands the schedule what earlier daily runs recorded."""
+"""The train step: what earlier daily runs recorded, what drifted, and what it leaves."""
 
 from __future__ import annotations
 
@@ -7,49 +7,65 @@ from typing import Any
 import pytest
 from desks import STOCKED, Bench
 
+from tradeterm.core.errors import ConfigError
 from tradeterm.core.time import DAY_NS, iso
 from tradeterm.daily import steps
-from tradeterm.daily.night import STEPS, Night
+from tradeterm.daily.night import STEPS, Ended, Night
 from tradeterm.research.backtest import silent
-from tradeterm.signals.training import Trained
+from tradeterm.research.learned import schedule_of
+from tradeterm.store.ledger import Ledger
+
+NAME = "DirectionModel_v1"
+LEARNED = (f"models.strategies=[{{name: {NAME}, budget: 1.0}}]", "models.training.every_days=1000")
+DRIFTED = {"drift": [{"strategy": NAME, "band": "major"}, {"strategy": "Other_v1", "band": "major"}]}
+CALM = {"drift": [{"strategy": NAME, "band": "moderate"}]}
 
 
-def record(ledger: Any, name: str, asof_ns: int, step: str, outputs: dict[str, Any]) -> None:
+def record(ledger: Ledger, name: str, asof_ns: int, step: str, outputs: dict[str, Any]) -> None:
     ledger.append("daily", name, {"asof": iso(asof_ns), "profile": "sample"})
     fact = {"daily_id": name, "step": step, "status": "done", "outputs": outputs}
     ledger.append("step", f"{name}:{step}", fact)
 
 
-def test_it_knows_when_each_was_trained_and_what_drifted_last_before_this_instant(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+def trained(bench: Bench, ledger: Ledger, asof_ns: int = STOCKED) -> Ended:
+    return steps.train(Night(bench.settings, ledger, asof_ns, 7, silent, None, STEPS))
+
+
+def test_what_was_trained_last_is_read_from_the_daily_runs_before_this_instant(bench: Bench) -> None:
+    learner = bench.with_sets(*LEARNED)
+    with learner.ledger() as ledger:
+        first = trained(learner, ledger)
+        assert (first.status, first.outputs["due"]) == ("done", {NAME: "never trained"})
+        record(ledger, "later", STOCKED + DAY_NS, "train", {"trained": [NAME]})
+        assert trained(learner, ledger) == first, "what comes later counts for nothing"
+        record(ledger, "before", STOCKED - DAY_NS, "train", {"trained": [NAME]})
+        again = trained(learner, ledger)
+        assert (again.status, again.outputs["due"], again.outputs["reason"]) == ("skipped", {}, "none is due")
+        assert again.outputs["models"] == first.outputs["models"]
+
+
+@pytest.mark.parametrize(("set_to", "outputs", "expected"), [(True, DRIFTED, 1), (False, DRIFTED, 0), (True, CALM, 0)])
+def test_major_drift_the_night_before_is_fitted_anew_where_it_is_set_to(
+    bench: Bench, set_to: bool, outputs: dict[str, Any], expected: int
 ) -> None:
-    seen: dict[str, Any] = {}
-
-    def fake(strategies: Any, schedule: Any, **given: Any) -> Trained:
-        seen.update(given, schedule=schedule)
-        return Trained(due={"A_v1": "drifted"}, trained=["A_v1"])
-
-    monkeypatch.setattr(steps, "train_due", fake)
-    monkeypatch.setattr(steps, "is_learned", lambda strategy: True)
-    drifted = {"drift": [{"strategy": "A_v1", "band": "major"}, {"strategy": "B_v1", "band": "moderate"}]}
-    with bench.ledger() as ledger:
-        record(ledger, "older", STOCKED - 9 * DAY_NS, "train", {"trained": ["A_v1", "B_v1"]})
-        record(ledger, "newer", STOCKED - 4 * DAY_NS, "train", {"trained": ["A_v1"]})
-        record(ledger, "later", STOCKED + DAY_NS, "train", {"trained": ["A_v1"]})
-        record(ledger, "calm", STOCKED - 2 * DAY_NS, "realise", {"drift": []})
-        record(ledger, "wild", STOCKED - DAY_NS, "realise", drifted)
-        night = Night(bench.settings, ledger, STOCKED, 7, silent, None, STEPS)
-        ended = steps.train(night)
-    assert seen["last_trained"] == {"A_v1": STOCKED - 4 * DAY_NS, "B_v1": STOCKED - 9 * DAY_NS}
-    assert seen["drifted"] == {"A_v1"}
-    assert (ended.status, ended.outputs["trained"]) == ("done", ["A_v1"])
+    learner = bench.with_sets(*LEARNED, f"models.training.on_drift={str(set_to).lower()}")
+    with learner.ledger() as ledger:
+        record(ledger, "older", STOCKED - 2 * DAY_NS, "train", {"trained": [NAME]})
+        record(ledger, "before", STOCKED - DAY_NS, "realise", outputs)
+        ended = trained(learner, ledger)
+        assert len(ledger.facts("refit")) == expected
+        assert schedule_of(learner.settings, NAME).extra == ((STOCKED,) if expected else ())
+        assert schedule_of(learner.settings, "Other_v1").extra == ()
+        assert ended.outputs["due"] == ({NAME: "drifted"} if expected else {})
+        assert (ended.outputs["models"][NAME]["known_from"] == iso(STOCKED)) is bool(expected)
+        assert trained(learner, ledger) == ended, "again is the same"
 
 
 def test_a_schedule_is_refused_where_it_says_nothing_that_is(bench: Bench) -> None:
-    from tradeterm.core.errors import ConfigError
-
-    for wrong in ("daily.training.every_days=0", "daily.training.weekly=someday", "daily.drift.moderate=0.9"):
+    none = ("models.training.every_days=null",)
+    for wrong in ("models.training.every_days=0", "models.training.weekly=someday", "daily.drift.moderate=0.9"):
         with pytest.raises(ConfigError, match=wrong.split("=")[0].split(".")[1]):
             bench.with_sets(wrong)
-    assert bench.with_sets("daily.training.every_days=null").settings.config.daily.training.every_days is None
-    assert bench.with_sets("daily.training.every_days=9").settings.config_hash == bench.settings.config_hash
+    with pytest.raises(ConfigError, match="every_days or weekly is needed"):
+        bench.with_sets(*none)
+    assert bench.with_sets(*none, "models.training.weekly=sunday").settings.config.models.training.weekly == "sunday"

@@ -1,27 +1,14 @@
-"""Settings of the daily run: when learned strategies are trained again, and what drift is worth a warning."""
+"""Settings of the daily run: what drift is worth a warning."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from tradeterm.config.marks import Face, Section
 
-__all__ = ["Daily", "DriftLines", "Training"]
-
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-
-
-class Training(Section):
-    """When a learned strategy is trained again; each that is set counts, none that is null."""
-
-    every_days: Face[Annotated[int, Field(ge=1)] | None]
-    """Days since it was trained last."""
-    weekly: Face[Weekday | None]
-    """On this weekday of the as-of day (UTC), and on the first daily run after it."""
-    on_drift: Face[bool]
-    """When a feature, its predictions or its hit rate have drifted in a major way."""
+__all__ = ["Daily", "DriftLines"]
 
 
 class DriftLines(Section):
@@ -48,7 +35,5 @@ class DriftLines(Section):
 class Daily(Section):
     """The daily run."""
 
-    training: Training
-    """When learned strategies are trained again."""
     drift: DriftLines
     """What drift is worth a warning."""

@@ -43,6 +43,7 @@ __all__ = [
     "Roles",
     "StrategyEntry",
     "System",
+    "Training",
     "Universe",
     "Validation",
 ]
@@ -56,6 +57,7 @@ Count = Annotated[int, Field(ge=0)]
 Some = Annotated[int, Field(ge=1)]
 MissingPolicy = Literal["forward_fill", "skip"]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Timeframes = Annotated[tuple[Literal["1h", "daily"], ...], Field(strict=False, min_length=1)]
 
 
@@ -167,6 +169,8 @@ class CertificateSample(Section):
     """At most this many where holdings, regime, ladder or model changed."""
     drawn: Result[Count]
     """Drawn at random, by a seed from the run id."""
+    models: Result[Count]
+    """Models of each learned strategy that are fitted again: the newest two, the others drawn likewise."""
 
 
 class Validation(Section):
@@ -426,6 +430,35 @@ class OverrideEntry(Section):
     """Factor on the strategy's weights."""
 
 
+class Training(Section):
+    """How learned strategies are trained."""
+
+    every_days: Result[Some | None]
+    """Days between two fits of a model, counted from 1970-01-01; null = never for that reason."""
+    weekly: Result[Weekday | None]
+    """Also at the end of this weekday (UTC); null = never for that reason."""
+    on_drift: Result[bool]
+    """Also when a daily run saw something of the strategy drift in a major way the night before; such fits are
+    recorded, and belong to the workspace."""
+    window_days: Result[Some | None]
+    """How far back the decisions go that a model is fitted on, days; null = all."""
+    least: Result[Some]
+    """Fewest decisions with a known outcome that a model is fitted on."""
+    folds: Result[Annotated[int, Field(ge=2)]]
+    """Tests of the cross-validation, each on what came after its training rows."""
+    embargo_days: Result[Count]
+    """Days between the last known outcome of a fold's training rows and its test."""
+    margin: Result[NotNegative]
+    """How much lower than that of the model in use the skill of a new one may be, on the newest fold's test; below that
+    it is not used."""
+
+    @model_validator(mode="after")
+    def _ever(self) -> Self:
+        if self.every_days is None and self.weekly is None:
+            raise ValueError("every_days or weekly is needed")
+        return self
+
+
 class Models(Section):
     """Strategies and their shares."""
 
@@ -433,6 +466,8 @@ class Models(Section):
     """Strategies, in the order of their attribution."""
     overrides: Annotated[tuple[OverrideEntry, ...], Field(strict=False)]
     """Overrides per strategy and instrument."""
+    training: Training
+    """Training of learned strategies."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

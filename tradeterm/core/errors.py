@@ -28,10 +28,13 @@ TradetermError                1  failed
 │   ├── LedgerBroken             the hash chain does not verify
 │   ├── RunMismatch              the same run id, other bits
 │   ├── RunNotFound           2
+│   ├── ModelNotFound         2
+│   ├── BundleRefused            a model's file is not what its manifest names
 │   └── LockHeld              3  another process holds the lock
 ├── StrategyError             1
 │   ├── StrategyNotFound      2
 │   ├── StrategyBroken           the file does not load
+│   ├── NotTrainable             no model can be fitted on what is known
 │   └── BadWeights               weights outside the contract
 ├── RiskHalt                  5
 ├── ReconciliationBreak       6
@@ -58,6 +61,7 @@ __all__ = [
     "BadValue",
     "BadWeights",
     "BarsUnreadable",
+    "BundleRefused",
     "CertificateFailed",
     "ConfigError",
     "DataError",
@@ -67,8 +71,10 @@ __all__ = [
     "LedgerBroken",
     "LockHeld",
     "MissingBars",
+    "ModelNotFound",
     "NotBars",
     "NotLabels",
+    "NotTrainable",
     "OutOfReach",
     "ReconciliationBreak",
     "RiskHalt",
@@ -308,6 +314,24 @@ class RunNotFound(StoreError):
         super().__init__(f"{folder}: no run '{run_id}'; {hint}")
 
 
+class ModelNotFound(StoreError):
+    """No model of that hash in the workspace."""
+
+    exit_code = 2
+
+    def __init__(self, model_hash: str, folder: object, known: Iterable[str]) -> None:
+        near = nearest(model_hash, known)
+        hint = f"did you mean '{near}'?" if near else "see `tradeterm models list`"
+        super().__init__(f"{folder}: no model '{model_hash}'; {hint}")
+
+
+class BundleRefused(StoreError):
+    """A stored model whose files are not what was written; nothing of it is loaded."""
+
+    def __init__(self, path: object, found: str) -> None:
+        super().__init__(f"{path}: {found}; it is not loaded: move the model's folder away and run `tradeterm train`")
+
+
 class LockHeld(StoreError):
     """Another process holds the lock."""
 
@@ -337,6 +361,13 @@ class StrategyBroken(StrategyError):
 
     def __init__(self, where: object, found: str) -> None:
         super().__init__(f"{where}: {found}; mend the file, then run `tradeterm strategy check`")
+
+
+class NotTrainable(StrategyError):
+    """No model can be fitted on what is known."""
+
+    def __init__(self, strategy: str, when: str, found: str, remedy: str) -> None:
+        super().__init__(f"{strategy} as of {when}: {found}; {remedy}")
 
 
 class BadWeights(StrategyError):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from tradeterm.core.ids import canonical_json
 from tradeterm.core.time import DAY_NS, iso, iso_date
 from tradeterm.daily.night import Ended
+from tradeterm.engine.learning import LearnedStrategy
 from tradeterm.research.orders import next_orders
 from tradeterm.research.page import render_page
 from tradeterm.research.regimes import regime_hash
-from tradeterm.signals.training import is_learned
 from tradeterm.store.atomic import write_bytes_atomic
 from tradeterm.store.runs import RunStore
 
@@ -75,8 +75,8 @@ def _models(night: Night) -> list[dict[str, Any]]:
             "version": item["version"],
             "content_hash": item["content_hash"],
             "budget": item["budget"],
-            "learned": is_learned(member.strategy),
-            "due": trained.get("due", {}).get(item["name"]),
+            "learned": isinstance(member.strategy, LearnedStrategy),
+            "due": trained.get("due", {}).get(item["name"]) or trained.get("untrained", {}).get(item["name"]),
             "trained": item["name"] in trained.get("trained", ()),
         }
         for item, member in zip(night.desk.identity(), night.desk.spec.members, strict=True)

@@ -16,7 +16,7 @@ from tradeterm.config.log import stream
 from tradeterm.core.errors import UsageError, nearest
 from tradeterm.core.ids import canonical_json
 from tradeterm.daily.night import STEPS, Ended, Night
-from tradeterm.daily.steps import STEP_OF, schedule_of
+from tradeterm.daily.steps import STEP_OF
 from tradeterm.research.backtest import silent
 from tradeterm.research.plan import refresh_plan
 from tradeterm.store.incidents import write_incidents
@@ -144,7 +144,7 @@ def plan_daily(
         night = again
     told = {
         "refresh": lambda: f"{len(refresh_plan(settings).instruments)} instruments",
-        "train": lambda: str(schedule_of(settings)),
+        "train": lambda: _told_schedule(settings),
         "realise": lambda: f"{len(ledger.without('signal', 'outcome'))} signals wait for their outcome",
     }
     planned = tuple(
@@ -152,6 +152,15 @@ def plan_daily(
         for name in chosen
     )
     return Planned(daily_id=night.daily_id, asof_ns=asof_ns, profile=settings.profile, steps=planned)
+
+
+def _told_schedule(settings: Settings) -> str:
+    """Say when models of learned strategies are fitted."""
+    schedule = settings.config.models.training
+    words = [f"every {schedule.every_days} days"] if schedule.every_days is not None else []
+    words += [f"at the end of each {schedule.weekly}"] if schedule.weekly is not None else []
+    words += ["on drift"] if schedule.on_drift else []
+    return f"learned strategies are fitted {', '.join(words)}"
 
 
 def run_steps(

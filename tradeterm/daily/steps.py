@@ -10,29 +10,30 @@ from typing import TYPE_CHECKING, Any
 from tradeterm.config.log import stream
 from tradeterm.core.errors import FactConflict
 from tradeterm.core.time import DAY_NS, from_iso, from_ns, iso
-from tradeterm.daily.night import Ended, Night
+from tradeterm.daily.night import Ended, Night, Status
 from tradeterm.daily.reporting import write_report
 from tradeterm.data.findings import ValidationRules
 from tradeterm.data.validate import validate as judge
 from tradeterm.engine.drift import Bands
+from tradeterm.engine.learning import LearnedStrategy
 from tradeterm.research.backtest import keep
 from tradeterm.research.freshness import STALE_NS, stale
 from tradeterm.research.plan import refresh_plan, update
+from tradeterm.research.train import train as fit_models
 from tradeterm.signals.outcomes import differs, realise_all
 from tradeterm.signals.predict import predict as make_signals
 from tradeterm.signals.scoreboard import update_scores
-from tradeterm.signals.training import Schedule, is_learned, train_due
+from tradeterm.signals.training import train_due
 from tradeterm.signals.watch import recent_signals, watch
 from tradeterm.store.runs import RunStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tradeterm.config.settings import Settings
     from tradeterm.core.signals import Signal
     from tradeterm.store.ledger import Fact
 
-__all__ = ["STEP_OF", "realise", "record_signals", "refresh", "schedule_of", "snapshot", "validate"]
+__all__ = ["STEP_OF", "realise", "record_signals", "refresh", "snapshot", "validate"]
 
 # Findings that are named in the ledger and in the report; the rest are counted.
 _NAMED = 20
@@ -91,23 +92,23 @@ def validate(night: Night) -> Ended:
 
 
 def train(night: Night) -> Ended:
-    """Train the learned strategies that are due."""
-    strategies = [member.strategy for member in night.desk.spec.members]
-    schedule = schedule_of(night.settings)
-    learns = any(map(is_learned, strategies))
-    done = train_due(
-        strategies,
-        schedule,
-        last_trained=_last_trained(night) if learns else {},
-        asof_ns=night.asof_ns,
-        drifted=_drifted(night) if learns else (),
-    )
-    return Ended("done" if done.trained else "skipped", done.outputs(), {"schedule": asdict(schedule)})
+    """Fit the models of the book's learned strategies that are due; what can't be fitted yet is an incident."""
+    names = [item.strategy.name for item in night.desk.spec.members if isinstance(item.strategy, LearnedStrategy)]
+    schedule = night.settings.config.models.training
+    drifted = _drifted(night) & set(names) if schedule.on_drift and names else set()
+    for name in sorted(drifted):
+        refit = {"strategy": name, "at": iso(night.asof_ns), "reason": "drifted"}
+        night.ledger.append("refit", f"{name}|{iso(night.asof_ns)}", refit)
 
+    def fit(name: str) -> Mapping[str, Any]:
+        (found,) = fit_models(night.settings, night.ledger, [name], asof_ns=night.asof_ns, progress=night.progress)
+        return found.fact
 
-def schedule_of(settings: Settings) -> Schedule:
-    """When learned strategies are trained, as configured."""
-    return Schedule(**settings.config.daily.training.model_dump())
+    done = train_due(names, fit, last_trained=_last_trained(night) if names else {}, drifted=drifted)
+    for name, why in done.untrained.items():
+        night.incident(why, f"{name} stays flat until it has a model")
+    status: Status = "partial" if done.untrained else "done" if done.trained else "skipped"
+    return Ended(status, done.outputs(), {"schedule": schedule.model_dump()})
 
 
 def _last_trained(night: Night) -> dict[str, int]:

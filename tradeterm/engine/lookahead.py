@@ -95,20 +95,22 @@ def sample_rows(run: Replay, sampling: Sampling, seed: int) -> tuple[IntArray, s
     drawn = np.random.default_rng(seed).choice(rows, size=min(sampling.drawn, rows), replace=False)
     picked = np.unique(np.concatenate([newest, changed, drawn]))
     words = (
-        f"{len(picked)} of {rows} decisions: the last {len(newest)}, {len(changed)} where holdings, regime or ladder "
-        f"changed, {len(drawn)} drawn by the run's seed"
+        f"{len(picked)} of {rows} decisions: the last {len(newest)}, {len(changed)} where holdings, regime, ladder "
+        f"or model changed, {len(drawn)} drawn by the run's seed"
     )
     return picked, words
 
 
 def _changed_rows(run: Replay) -> IntArray:
-    """Rows at which holdings, regime or ladder differ from the row before."""
+    """Rows at which holdings, regime, ladder or some strategy's model differ from the row before."""
     held = run.record.held[0] != 0.0
     moved = (held[1:] != held[:-1]).any(axis=(1, 2))
     state = run.frame.state[run.first_row :]
     turned = (state[1:] != state[:-1]).any(axis=1)
     ladder = run.record.ladder[0]
     stepped = ladder[1:] != ladder[:-1]
+    for member in run.spec.members:
+        stepped |= np.diff(member.models.places(run.times)) != 0
     rows: IntArray = np.flatnonzero(moved | turned | stepped) + 1
     return rows
 

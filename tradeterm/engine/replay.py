@@ -25,6 +25,7 @@ from tradeterm.engine.book import (
 )
 from tradeterm.engine.checks import FAULTS, first_fault
 from tradeterm.engine.context import Context, Holding
+from tradeterm.engine.learning import NO_MODELS, LearnedStrategy, Models
 from tradeterm.engine.panel import locked
 from tradeterm.engine.regime import classify
 from tradeterm.engine.simulate import advance
@@ -114,6 +115,7 @@ class Member:
 
     carries : whether it sees bars that only repeat the last close
     spot : those of its symbols that nobody can sell short
+    models : of a learned strategy, each from when it was known
     """
 
     strategy: Strategy
@@ -121,6 +123,7 @@ class Member:
     symbols: tuple[str, ...]
     carries: bool = True
     spot: frozenset[str] = frozenset()
+    models: Models = NO_MODELS
 
     def shown(self, panel: Panel) -> Panel:
         """All of ``panel`` that the strategy ever gets to see."""
@@ -206,13 +209,19 @@ def raw_weights(member: Member, panel: Panel, frame: RegimeFrame) -> FloatArray:
     if not isinstance(strategy, VectorStrategy):
         raise TypeError(f"{strategy.name} is no vector strategy")
     with _its_own_fault(member, panel):
-        return strategy.weights(panel, frame)
+        return _by_models(strategy, panel, frame, member.models)
 
 
 def vector_weights(member: Member, panel: Panel, frame: RegimeFrame) -> FloatArray:
     """(T, n) checked weights of a vector strategy at every row of its own panel."""
     weights = raw_weights(member, panel, frame)
     return check_weights(member.strategy, panel.times, member.symbols, weights, spot=member.spot)
+
+
+def _by_models(strategy: VectorStrategy, panel: Panel, frame: RegimeFrame, models: Models) -> FloatArray:
+    if not isinstance(strategy, LearnedStrategy):
+        return strategy.weights(panel, frame)
+    return strategy.weights(panel, frame, models.upto(int(panel.times[-1])) if len(panel) else NO_MODELS)
 
 
 def features_of(member: Member, panel: Panel) -> Mapping[str, FloatArray]:

@@ -16,6 +16,7 @@ from tradeterm.research.decisions import decision_tables, kept_rows, terms_docum
 from tradeterm.research.desk import actions_of, open_desk
 from tradeterm.research.freshness import stale, stale_line
 from tradeterm.research.identity import code_hash, run_id, trial_id
+from tradeterm.research.learned import taught, with_models
 from tradeterm.research.plan import publication_rules
 from tradeterm.research.proof import prove
 from tradeterm.research.published import publish_metrics
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tradeterm.data.panel import Market
     from tradeterm.engine.replay import Replay
     from tradeterm.research.desk import Desk
+    from tradeterm.research.learned import Taught
     from tradeterm.research.proof import Proof
     from tradeterm.store.ledger import Ledger
 
@@ -53,18 +55,19 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaidOut:
-    """A book and the market that it will run over; the id is known before the run is."""
+    """A book and the market that it will run over; the id is known before the run is, and so are all its models."""
 
     desk: Desk
     market: Market
     start_ns: int
     end_ns: int
     run_id: str
+    learned: tuple[Taught, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A book that has run over a market, not yet certified or kept."""
+    """A book that has run over a market, not yet certified or kept; ``learned`` are its learned strategies."""
 
     desk: Desk
     market: Market
@@ -72,6 +75,7 @@ class Prepared:
     start_ns: int
     end_ns: int
     run_id: str
+    learned: tuple[Taught, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,14 +156,16 @@ def lay_out(
         last = iso(int(market.panel.times[-1])) if len(market.panel) else "none"
         raise UsageError(f"backtest {iso(start)} to {iso(end)}: no decision in it; bars are known {first} to {last}")
     start = max(start, int(market.panel.times[0]))
+    learned = taught(settings, desk, market, end, progress=progress)
+    desk = with_models(desk, learned)
     identity = run_id(
         config_hash=settings.config_hash,
-        strategies=desk.identity(),
+        strategies=_deciding(desk, learned),
         start=iso(start),
         end=iso(end),
         data_hash=market.fingerprint,
     )
-    return LaidOut(desk=desk, market=market, start_ns=start, end_ns=end, run_id=identity)
+    return LaidOut(desk=desk, market=market, start_ns=start, end_ns=end, run_id=identity, learned=learned)
 
 
 def play(laid: LaidOut, *, allow_stale: bool = False, progress: Progress | None = None) -> Prepared:
@@ -179,7 +185,13 @@ def play(laid: LaidOut, *, allow_stale: bool = False, progress: Progress | None 
         for symbol in stale(run):
             raise StaleData(stale_line(run, symbol))
     return Prepared(
-        desk=laid.desk, market=market, run=run, start_ns=laid.start_ns, end_ns=laid.end_ns, run_id=laid.run_id
+        desk=laid.desk,
+        market=market,
+        run=run,
+        start_ns=laid.start_ns,
+        end_ns=laid.end_ns,
+        run_id=laid.run_id,
+        learned=laid.learned,
     )
 
 
@@ -195,6 +207,12 @@ def prepare(
     """Lay out and play; raises as both do."""
     laid = lay_out(settings, start_ns=start_ns, end_ns=end_ns, only=only, progress=progress)
     return play(laid, allow_stale=allow_stale, progress=progress)
+
+
+def _deciding(desk: Desk, learned: tuple[Taught, ...]) -> list[dict[str, Any]]:
+    """What names each strategy of a run: of a learned one also its models, each with the instant of its first use."""
+    models = {item.name: {"models": item.timeline()} for item in learned}
+    return [strategy | models.get(strategy["name"], {}) for strategy in desk.identity()]
 
 
 def keep(
@@ -278,7 +296,7 @@ def _manifest(settings: Settings, prepared: Prepared) -> dict[str, Any]:
         "start": iso(prepared.start_ns),
         "end": iso(prepared.end_ns),
         "decisions": len(prepared.run.times),
-        "strategies": prepared.desk.identity(),
+        "strategies": _deciding(prepared.desk, prepared.learned),
         "config_hash": settings.config_hash,
         "code_hash": code_hash(),
         "data_hash": prepared.market.fingerprint,

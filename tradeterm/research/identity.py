@@ -19,11 +19,11 @@ _DECIDING = (
     "research/report.py",
     "research/tables.py",
 )
-_LIBRARIES = ("numpy", "numba", "pyarrow")
+_LIBRARIES = ("numpy", "numba", "pyarrow", "scipy", "scikit-learn")
 
 
 def code_hash() -> str:
-    """Hash of the sources that decide, and measure what came of it, and the versions of numpy, numba and pyarrow."""
+    """Hash of the sources that decide, and measure what came of it, and the versions of what they compute with."""
     return source_hash(_DECIDING, _LIBRARIES)
 
 

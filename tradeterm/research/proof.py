@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tradeterm.core.time import iso
 from tradeterm.engine.audit import RULES, audit
 from tradeterm.engine.lookahead import Sampling, certify
+from tradeterm.research.learned import checked_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ _TESTS = (
     "known: no bar that was read is known before it ended, no value before its publication",
     "cut: decided again on the look-back that ends at the decision",
     "poison: decided again with garbage after the decision, every row of the look-back compared",
+    "models: fitted again on what was known then, and with garbage after it",
 )
 _MOST_KEPT = 100
 
@@ -86,14 +88,16 @@ def prove(
         When a strategy's file changed while the run was made.
     """
     sample = settings.config.system.certificate
+    afresh, seed = prepared.desk.afresh(), int(prepared.run_id, 16)
     certificate = certify(
         prepared.run,
         prepared.market.regime,
         sampling=Sampling(newest=sample.newest, changed=sample.changed, drawn=sample.drawn, every=every),
-        seed=int(prepared.run_id, 16),
-        afresh=prepared.desk.afresh(),
+        seed=seed,
+        afresh=afresh,
         progress=progress,
     )
+    certificate = checked_again(settings, certificate, prepared.learned, afresh, seed=seed, every=every)
     return Proof(certificate=certificate, audit=audited(prepared.run))
 
 

@@ -6,21 +6,26 @@ bars, never from what happens to be in the store.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tradeterm.core.signals import Side, Signal
+from tradeterm.engine.learning import LearnedStrategy, Models
 from tradeterm.engine.outcomes import forward_returns, replay_statistics
 from tradeterm.engine.regime import AXES
 from tradeterm.signals.own_bars import known_at
+from tradeterm.signals.own_rows import own_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tradeterm.core.types import BoolArray, IntArray
+    from tradeterm.engine.features import Lookback
+    from tradeterm.engine.learning import Model
     from tradeterm.engine.outcomes import OwnFills
+    from tradeterm.engine.panel import Panel
     from tradeterm.engine.replay import Member, Replay
 
 __all__ = ["fill_cost", "predict", "regime_words"]
@@ -66,18 +71,36 @@ def regime_words(run: Replay) -> dict[str, str]:
     }
 
 
-def _own_rows(run: Replay, member: Member, column: int) -> tuple[BoolArray, IntArray]:
-    """Rows of the run at which an own bar of the strategy's timeframe became known, and its known_at, carried."""
-    panel, first = run.panel, run.first_row
-    if member.strategy.timeframe == "h4" or panel.daily is None or panel.daily_row is None:
-        own = panel.own[:, column]
-        known = np.maximum.accumulate(np.where(own, panel.known_at[:, column], -1))
-        return own[first:], known[first:]
-    rows = panel.daily_row[:, column]
-    came = panel.daily.own[np.maximum(rows, 0), column]
-    own = (np.diff(rows, prepend=-1) > 0) & came
-    known = np.where((rows >= 0) & came, panel.daily.known_at[np.maximum(rows, 0), column], -1)
-    return own[first:], np.maximum.accumulate(known)[first:]
+def _version(member: Member, model: Model | None) -> str:
+    """``Strategy@semver``, with the model's hash where one decided."""
+    plain = f"{member.strategy.name}@{member.strategy.version}"
+    return plain if model is None else f"{plain}+{model.model_hash}"
+
+
+def _told(
+    run: Replay, member: Member, strategy: LearnedStrategy, symbol: str, side: int
+) -> tuple[float | None, float | None, int]:
+    """Probability and expected return of the long side as the model tells them, and the decisions it was fitted on."""
+    model = member.models.at(int(run.times[-1]))
+    if model is None or side < 0:
+        return None, None, 0
+    own = _recent(member.shown(run.panel), strategy.lookback)
+    made = strategy.forecast(own, run.frame.rows(len(run.frame) - len(own), len(run.frame)), Models((model,)))
+    prob, ev = (float(values[-1, own.column(symbol)]) for values in (made.prob, made.ev))
+    return (prob, ev, model.samples) if math.isfinite(prob) and math.isfinite(ev) else (None, None, 0)
+
+
+def _recent(own: Panel, need: Lookback) -> Panel:
+    """The look-back of the last row: the certificate holds the strategy to needing no more."""
+    first = _rows_from(own, max(need.bars, need.daily) if own.daily is None else need.bars)
+    part = own.rows(first, len(own))
+    return part if part.daily is None else part.from_day(_rows_from(part.daily, need.daily))
+
+
+def _rows_from(panel: Panel, bars: int) -> int:
+    """First row from which on every instrument has its last ``bars`` own bars, as far as it has that many."""
+    firsts = [np.flatnonzero(panel.bar_no[:, column] >= 0)[-bars:][:1] for column in range(len(panel.symbols))]
+    return int(min((int(row[0]) for row in firsts if len(row)), default=max(0, len(panel) - 1)))
 
 
 def _signal(
@@ -90,7 +113,8 @@ def _signal(
     run_id: str,
 ) -> Signal | None:
     column = run.panel.column(symbol)
-    counted, known = _own_rows(run, member, column)
+    counted, known = own_rows(run.panel, member.strategy.timeframe, column)
+    counted, known = counted[run.first_row :], known[run.first_row :]
     asof = int(run.times[-1])
     if known[-1] < 0:
         return None
@@ -99,7 +123,10 @@ def _signal(
     prob: float | None = None
     ev: float | None = None
     sample = 0
-    if side != 0:
+    model = member.models.at(asof)
+    if side != 0 and isinstance(member.strategy, LearnedStrategy):
+        prob, ev, sample = _told(run, member, member.strategy, symbol, side)
+    elif side != 0:
         bars = known_at(own_bars(symbol, member.strategy.timeframe), asof)
         # Tonight's own decision has not matured; only decisions before it are scored.
         forward = forward_returns(
@@ -120,7 +147,7 @@ def _signal(
         side=_SIDES[side],
         prob=prob,
         ev=ev,
-        model_version=f"{member.strategy.name}@{member.strategy.version}",
+        model_version=_version(member, model),
         config_hash=config_hash,
         run_id=run_id,
         bar_ns=int(known[-1]),

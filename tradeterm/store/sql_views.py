@@ -151,6 +151,22 @@ known_at TIMESTAMP
 path JSON
 recorded_at TIMESTAMP recorded_at
 """
+_MODELS = """
+known_from TIMESTAMP
+strategy VARCHAR
+version VARCHAR
+model_hash VARCHAR
+status VARCHAR
+score DOUBLE
+before VARCHAR
+newest DOUBLE
+rival DOUBLE
+samples BIGINT
+data_from TIMESTAMP
+data_to TIMESTAMP
+fingerprint VARCHAR
+recorded_at TIMESTAMP recorded_at
+"""
 _ORDERS = """
 client_order_id VARCHAR key
 recorded_at TIMESTAMP recorded_at
@@ -266,6 +282,7 @@ VIEWS: dict[str, View] = {
     "trials": _facts(_TRIALS, "what has been tried, counted once", "trial"),
     "signals": _facts(_SIGNALS, "predictions as they were made", "signal"),
     "outcomes": _facts(_OUTCOMES, "what became of signals", "outcome"),
+    "models": _facts(_MODELS, "models of learned strategies as they were trained", "model"),
     "orders": _facts(_ORDERS, "orders of trading sessions", "order"),
     "steps": _facts(_STEPS, "steps of each daily run", "step"),
     "regime_transitions": _facts(_TRANSITIONS, "changes of regime by axis", "regime"),
