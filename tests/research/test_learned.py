@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tradeterm.research.backtest import Prepared, prepare, run_backtest
 from tradeterm.research.certificate import check_strategy
 from tradeterm.research.plan import refresh_plan
 from tradeterm.research.train import Trained, learned_names, record, train
+from tradeterm.signals.history import until
 from tradeterm.signals.own_bars import read_own_bars
 from tradeterm.signals.predict import predict
 from tradeterm.store.artifacts import ModelStore
@@ -217,6 +219,19 @@ def test_a_signal_tells_the_model_s_own_probability_and_expected_return(taught_b
             assert (item["prob"], item["ev"], item["sample"]) == (None, None, 0)
 
 
+def test_a_replayed_past_signals_as_the_night_itself_did(taught_bench: Bench) -> None:
+    bench = again(taught_bench, ONLY)
+    whole = prepare(bench.settings, end_ns=ASOF)
+    for days in (1, 60, 100):
+        then = ASOF - days * DAY_NS
+        row = int(np.flatnonzero(whole.run.times == then)[0])
+        night = prepare(bench.settings, end_ns=then)
+        past = replace(night, run=until(whole.run, row))
+        found = signals(bench, past)
+        assert found == signals(bench, night)
+        assert {item["ts"] for item in found} == {iso(then)}
+
+
 def test_training_again_records_nothing_and_the_changelog_keeps_one_entry_per_model(learner: Bench) -> None:
     path = learner.root / "docs" / "model_changelog.md"
     facts, text = learner.facts(), path.read_text()
@@ -279,7 +294,8 @@ def test_the_daily_run_trains_what_is_due_and_signals_by_the_model_in_use(learne
     with scant.ledger() as ledger:
         steps = {step.name: step for step in run_daily(scant.settings, ledger, asof_ns=ASOF).steps}
         told = [fact.payload for fact in ledger.facts("signal") if fact.payload["model_version"] == f"{NAME}@1.0.0"]
-    assert (steps["train"].status, steps["train"].outputs["untrained"]) == ("partial", [NAME])
+    assert (steps["train"].status, steps["train"].outputs["trained"]) == ("partial", [])
+    assert list(steps["train"].outputs["untrained"]) == [NAME]
     assert {item["side"] for item in told} == {"flat"}
     assert any("99999 are needed" in what for what in incidents(scant))
 

@@ -1,6 +1,6 @@
-"""Signals of rule-based strategies: the side of tonight's weights, with odds from replaying the strategy.
+"""Signals: the side of tonight's weights, with odds from replaying a rule, or as the model of a learned strategy tells.
 
-``prob`` and ``ev`` come from the outcomes that had matured by the as-of instant in a replay over the stored
+A rule's ``prob`` and ``ev`` come from the outcomes that had matured by the as-of instant in a replay over the stored
 bars, never from what happens to be in the store.
 """
 
