@@ -93,5 +93,5 @@ def test_the_book_runs_and_a_day_is_recorded_and_every_pane_has_something_to_sho
     states = {item.axis: item.state for item in regime.build(workspace, now).axes}
     assert states == {"equity": "BULL", "volatility": "NORMAL", "crypto": "RISK_OFF", "macro": "SLOWDOWN"}
     listed = board.listed(workspace.strategies)
-    assert len(board.build(workspace, now, config=settings.config, strategies=listed).strategies) == 3
+    assert len(board.build(workspace, now, config=settings.config, strategies=listed).strategies) == 4
     assert orders.build(workspace, now).to_json()["schema"] == "tradeterm.orders.v1"

@@ -104,6 +104,8 @@ def test_a_backtest_is_walk_forward_certified_and_fits_nothing_twice(
         result = run_backtest(bench.settings, ledger, name="learned", start_ns=None, end_ns=ASOF)
         assert result.proof.ok
         assert "3 of 9 models of DirectionModel_v1 fitted again" in result.proof.certificate.coverage
+        certificate = json.loads((result.path / "certificate.json").read_text())
+        assert [line.partition(":")[0] for line in certificate["tests"]] == ["known", "cut", "poison", "models"]
         manifest = json.loads((result.path / "manifest.json").read_text())
         monkeypatch.setattr("tradeterm.signals.timeline.fitted", refuse)
         repeated = run_backtest(bench.settings, ledger, name="learned", start_ns=None, end_ns=ASOF)

@@ -27,17 +27,18 @@ _TESTS = (
     "known: no bar that was read is known before it ended, no value before its publication",
     "cut: decided again on the look-back that ends at the decision",
     "poison: decided again with garbage after the decision, every row of the look-back compared",
-    "models: fitted again on what was known then, and with garbage after it",
 )
+_OF_MODELS = "models: fitted again on what was known then, and with garbage after it"
 _MOST_KEPT = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """Certificate and audit of one run."""
+    """Certificate and audit of one run; ``learned``: whether its book had models to fit again."""
 
     certificate: Certificate
     audit: Audit
+    learned: bool = False
 
     @property
     def ok(self) -> bool:
@@ -74,7 +75,8 @@ class Proof:
         found = self.summary()
         found["audit"] |= {"rules": RULES, "violations": [_violated(item, symbols) for item in self.audit.violations]}
         differences = self.certificate.differences[:_MOST_KEPT]
-        return found | {"tests": list(_TESTS), "failures": [_differed(item) for item in differences]}
+        tests = [*_TESTS, _OF_MODELS] if self.learned else list(_TESTS)
+        return found | {"tests": tests, "failures": [_differed(item) for item in differences]}
 
 
 def prove(
@@ -98,7 +100,7 @@ def prove(
         progress=progress,
     )
     certificate = checked_again(settings, certificate, prepared.learned, afresh, seed=seed, every=every)
-    return Proof(certificate=certificate, audit=audited(prepared.run))
+    return Proof(certificate=certificate, audit=audited(prepared.run), learned=bool(prepared.learned))
 
 
 def audited(run: Replay) -> Audit:
