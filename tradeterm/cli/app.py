@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "strategy": ("strategy", "List strategies, and check one for look-ahead."),
         "train": ("train", "Fit the models of learned strategies that are due."),
         "models": ("models", "List and show fitted models."),
+        "predict": ("predict", "The signals of one instant, one per strategy and symbol."),
         "backtest": ("backtest", "Run, list, show, compare and report backtests."),
         "signals": ("signals", "Predictions as they were made, and what became of them."),
         "regime": ("regime", "Regimes now and their history."),

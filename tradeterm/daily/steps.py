@@ -20,6 +20,7 @@ from tradeterm.research.backtest import keep
 from tradeterm.research.freshness import STALE_NS, stale
 from tradeterm.research.plan import refresh_plan, update
 from tradeterm.research.train import train as fit_models
+from tradeterm.signals.input_drift import watch_inputs
 from tradeterm.signals.outcomes import differs, realise_all
 from tradeterm.signals.predict import predict as make_signals
 from tradeterm.signals.scoreboard import update_scores
@@ -209,6 +210,9 @@ def _watched(night: Night) -> list[Any]:
         ),
         bands=bands,
     )
+    for learned in night.book.learned:
+        if learned.used is not None:
+            found += watch_inputs(learned.training.course, learned.used, decisions=lines.window, bands=bands)
     for item in found:
         if item.band in ("moderate", "major"):
             stream("app", run_id=night.daily_id).warning("{}", item.line(), strategy=item.strategy, quiet=True)

@@ -13,12 +13,25 @@ if TYPE_CHECKING:
 
     from tradeterm.core.types import FloatArray, IntArray
 
-__all__ = ["Band", "Bands", "Drift", "HitDrift", "chance_psi", "drift", "drift_of_counts", "hit_rate_drift", "psi"]
+__all__ = [
+    "Band",
+    "Bands",
+    "Drift",
+    "HitDrift",
+    "chance_psi",
+    "drift",
+    "drift_of_counts",
+    "hit_rate_drift",
+    "psi",
+    "unusual_psi",
+]
 
 Band = Literal["unknown", "stable", "moderate", "major"]
 """What is to be made of it; ``unknown`` where too few values came to judge by."""
 
 _Z95 = 1.6448536269514722
+# Fewest windows, one after the other, that tell what is usual.
+_WINDOWS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +133,15 @@ def drift(
 
 
 def drift_of_counts(
-    expected: Sequence[float] | FloatArray | IntArray, actual: Sequence[float] | FloatArray | IntArray, *, bands: Bands
+    expected: Sequence[float] | FloatArray | IntArray,
+    actual: Sequence[float] | FloatArray | IntArray,
+    *,
+    bands: Bands,
+    usual: float | None = 0.0,
 ) -> Drift:
     """Drift of counts against counts of the same bins.
+
+    usual : PSI that is nothing unusual for another reason than chance; where it isn't known (None) nothing is judged
 
     A PSI that chance explains (see :func:`chance_psi`) is stable, however large the few values make it.
     """
@@ -130,9 +149,27 @@ def drift_of_counts(
     if n == 0 or before == 0.0:
         return Drift(psi=None, chance=None, band="unknown", n=n)
     found, chance = psi(expected, actual), chance_psi(len(expected), before, n)
-    if n < bands.least:
+    if n < bands.least or usual is None:
         return Drift(psi=found, chance=chance, band="unknown", n=n)
-    return Drift(psi=found, chance=chance, band=_band(found, max(bands.moderate, chance), bands.major), n=n)
+    return Drift(psi=found, chance=chance, band=_band(found, max(bands.moderate, chance, usual), bands.major), n=n)
+
+
+def unusual_psi(placed: IntArray, times: IntArray, bins: int, decisions: int) -> float | None:
+    """Largest PSI that a window of ``decisions`` instants had against all of them; None where fewer than four fit in.
+
+    placed : (S,) bin of each value; times : (S,) its instant, ascending
+
+    Windows overlap by half. Values that hardly change from one instant to the next lie in few bins for long, which no
+    formula of independent samples knows of.
+    """
+    moments, first = np.unique(times, return_index=True)
+    if len(moments) < _WINDOWS * decisions:
+        return None
+    bounds = np.append(first, len(times))
+    whole = np.bincount(placed, minlength=bins)
+    starts = range(0, len(moments) - decisions + 1, max(1, decisions // 2))
+    parts = [placed[bounds[start] : bounds[start + decisions]] for start in starts]
+    return max(psi(whole, np.bincount(part, minlength=bins)) for part in parts)
 
 
 def _band(value: float, moderate: float, major: float) -> Band:

@@ -44,6 +44,11 @@ class Taught:
         """Name of the strategy."""
         return self.training.course.strategy.name
 
+    @property
+    def used(self) -> Refit | None:
+        """The fit that is in use, if there is one."""
+        return next((refit for refit in reversed(self.refits) if refit.status == "accepted"), None)
+
     def timeline(self) -> list[list[str]]:
         """Instant and hash of every model that is used."""
         used = models_of(self.refits).timeline

@@ -22,13 +22,28 @@ from tradeterm.signals.own_rows import own_rows
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tradeterm.core.types import FloatArray, IntArray, StateArray
     from tradeterm.engine.inputs import RegimeInputs
     from tradeterm.engine.outcomes import OwnFills
     from tradeterm.engine.panel import Panel
     from tradeterm.engine.regime import Thresholds
     from tradeterm.engine.replay import Member
 
-__all__ = ["Course"]
+__all__ = ["Course", "Shown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What models are shown, S decisions in the order of time and symbol.
+
+    names, axes : of the columns of ``features`` (S, F) and ``states`` (S, A); time_ns : (S,) of each decision, ns UTC
+    """
+
+    names: tuple[str, ...]
+    axes: tuple[str, ...]
+    time_ns: IntArray
+    features: FloatArray
+    states: StateArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +78,32 @@ class Course:
             fills={symbol: known_at(bars, time_ns) for symbol, bars in self.fills.items()},
         )
 
+    def shown(self) -> Shown:
+        """Every decision at which a new own bar was known and its features are there, its outcome known or not."""
+        own, names, features, states = self._inputs()
+        parts = [self._counted(own, column, features[:, column]) for column in range(len(own.symbols))]
+        row = np.concatenate(parts)
+        column = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        order = np.lexsort((column, row))
+        row, column = row[order], column[order]
+        return Shown(
+            names=names,
+            axes=self.strategy.axes,
+            time_ns=own.times[row],
+            features=features[row, column],
+            states=states[row],
+        )
+
     def samples(self, *, folds: int, embargo_ns: int) -> Dataset:
         """Every decision at which a new own bar was known, its features are there and its outcome is known by now."""
-        strategy, own = self.strategy, self.member.shown(self.panel)
-        names, features = stacked(features_of(self.member, own))
-        frame = classify(own.times, self.inputs, self.thresholds)
-        states = frame.state[:, [AXES.index(axis) for axis in strategy.axes]]
+        own, names, features, states = self._inputs()
         parts = [self._of_symbol(own, column, features[:, column]) for column in range(len(own.symbols))]
         row, column, matures_at, label, gross = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = np.lexsort((column, row))
         row, column = row[order], column[order]
         return Dataset(
             names=names,
-            axes=strategy.axes,
+            axes=self.strategy.axes,
             time_ns=own.times[row],
             matures_at=matures_at[order],
             column=column,
@@ -88,10 +116,21 @@ class Course:
             embargo_ns=embargo_ns,
         )
 
-    def _of_symbol(self, own: Panel, column: int, features: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _inputs(self) -> tuple[Panel, tuple[str, ...], FloatArray, StateArray]:
+        """The strategy's panel, names of features and their values (T, N, F), states of its axes (T, A)."""
+        own = self.member.shown(self.panel)
+        names, features = stacked(features_of(self.member, own))
+        frame = classify(own.times, self.inputs, self.thresholds)
+        return own, names, features, frame.state[:, [AXES.index(axis) for axis in self.strategy.axes]]
+
+    def _counted(self, own: Panel, column: int, features: FloatArray) -> IntArray:
+        """Rows of one symbol that count."""
+        counted, _ = own_rows(own, self.strategy.timeframe, column)
+        return np.flatnonzero(counted & np.isfinite(features).all(axis=1))
+
+    def _of_symbol(self, own: Panel, column: int, features: FloatArray) -> tuple[np.ndarray, ...]:
         strategy, symbol = self.strategy, own.symbols[column]
-        counted, _ = own_rows(own, strategy.timeframe, column)
-        rows = np.flatnonzero(counted & np.isfinite(features).all(axis=1))
+        rows = self._counted(own, column, features)
         bars = self.fills[symbol]
         forward = forward_returns(
             bars.fill_open,

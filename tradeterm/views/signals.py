@@ -11,11 +11,13 @@ from tradeterm.store.ledger import Ledger
 from tradeterm.views.base import View, number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tradeterm.config.workspace import Workspace
     from tradeterm.core.scores import Group, Score
     from tradeterm.store.ledger import Fact, LedgerReader
 
-__all__ = ["HitRate", "OutcomesView", "SignalRow", "SignalsView", "build", "build_outcomes"]
+__all__ = ["HitRate", "OutcomesView", "SignalRow", "SignalsView", "build", "build_named", "build_outcomes"]
 
 # So many facts are counted while one waits; beyond it the daily run's file is shown, which says how far it goes.
 _COUNTED_AT_ONCE = 20_000
@@ -115,6 +117,19 @@ def build(workspace: Workspace, now_ns: int, *, newest: int = 100, symbol: str |
             rates=_rates(alone, whole, symbol),
             uncounted=uncounted,
         )
+
+
+def build_named(workspace: Workspace, keys: Sequence[str]) -> tuple[SignalRow, ...]:
+    """Signals by their keys, in the order of these.
+
+    Raises
+    ------
+    StoreError
+        When the ledger can't be read.
+    """
+    with Ledger.reader(workspace.results) as ledger:
+        found = [ledger.get("signal", key) for key in keys]
+        return tuple(_row(fact, ledger) for fact in found if fact is not None)
 
 
 def build_outcomes(workspace: Workspace, now_ns: int, *, newest: int = 50, symbol: str | None = None) -> OutcomesView:

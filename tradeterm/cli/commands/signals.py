@@ -9,7 +9,7 @@ import typer
 
 from tradeterm.cli.groups import group
 from tradeterm.cli.invocation import invocation_of
-from tradeterm.core.time import iso
+from tradeterm.cli.signal_rows import HEADINGS, cells
 
 if TYPE_CHECKING:
     from tradeterm.cli.output import Page
@@ -31,20 +31,7 @@ def list_(context: typer.Context, newest: Newest = 50, symbol: Symbol = "") -> N
     view = build(workspace, time.time_ns(), newest=newest, symbol=symbol or None)
 
     def show(page: Page) -> None:
-        rows = [
-            (
-                iso(row.ts_ns),
-                row.symbol,
-                row.side,
-                row.prob,
-                row.ev,
-                row.sample,
-                row.horizon,
-                row.model_version + (" (replayed)" if row.replayed else ""),
-            )
-            for row in view.signals
-        ]
-        page.table(("ts", "symbol", "side", ">prob", ">ev", ">sample", ">horizon", "model"), rows)
+        page.table(HEADINGS, [cells(row) for row in view.signals])
         behind = f"; {view.uncounted} newer facts not counted yet" if view.uncounted else ""
         page.line(f"{view.total} signals, {view.waiting} not matured{behind}", style="dim")
 
