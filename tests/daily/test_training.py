@@ -9,7 +9,7 @@ from desks import STOCKED, Bench
 
 from tradeterm.core.errors import ConfigError
 from tradeterm.core.time import DAY_NS, iso
-from tradeterm.daily import steps
+from tradeterm.daily import run_daily, steps
 from tradeterm.daily.night import STEPS, Ended, Night
 from tradeterm.research.backtest import silent
 from tradeterm.research.learned import schedule_of
@@ -69,3 +69,18 @@ def test_a_schedule_is_refused_where_it_says_nothing_that_is(bench: Bench) -> No
     with pytest.raises(ConfigError, match="every_days or weekly is needed"):
         bench.with_sets(*none)
     assert bench.with_sets(*none, "models.training.weekly=sunday").settings.config.models.training.weekly == "sunday"
+
+
+def test_a_whole_night_watches_what_models_are_shown_and_its_report_names_the_model(bench: Bench) -> None:
+    learner = bench.with_sets(*LEARNED)
+    with learner.ledger() as ledger:
+        result = run_daily(learner.settings, ledger, asof_ns=STOCKED)
+        hashes = {fact.payload["model_hash"] for fact in ledger.facts("model")}
+        signals = {fact.payload["model_version"] for fact in ledger.facts("signal")}
+    assert (result.exit_code, len(hashes)) == (0, 1)
+    assert result.report is not None
+    watched = {item["feature"]: item["n"] for item in result.report["drift"]}
+    assert watched.keys() > {"side", "half_year", "h4_rsi", "regime equity", "regime macro"}
+    assert watched["half_year"] > learner.settings.config.daily.drift.least
+    (model,) = result.report["models"]
+    assert {model["model_version"]} == signals == {f"{NAME}@1.0.0+{hashes.pop()}"}

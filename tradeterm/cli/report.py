@@ -29,7 +29,7 @@ def show_report(page: Page, report: Mapping[str, Any]) -> None:
     _portfolio(page, report)
     _snapshot(page, report)
     rows = [
-        (f"{item['strategy']}@{item['version']}", item["content_hash"][:12], _training(item))
+        (item.get("model_version", item["strategy"]), item["content_hash"][:12], _training(item))
         for item in report["models"]
     ]
     page.line()

@@ -69,9 +69,11 @@ def _document(night: Night) -> dict[str, Any]:
 
 def _models(night: Night) -> list[dict[str, Any]]:
     trained = night.outputs("train") or {}
+    used = {item.name: f"+{item.used.model.model_hash}" for item in night.book.learned if item.used is not None}
     return [
         {
             "strategy": item["name"],
+            "model_version": f"{item['name']}@{item['version']}{used.get(item['name'], '')}",
             "version": item["version"],
             "content_hash": item["content_hash"],
             "budget": item["budget"],

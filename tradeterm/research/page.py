@@ -96,7 +96,7 @@ def _changes(changes: Sequence[Mapping[str, Any]]) -> list[str]:
 def _models(models: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [
         [
-            f"{item['strategy']}@{item['version']}",
+            item.get("model_version", item["strategy"]),
             item["content_hash"][:12],
             _percent(item["budget"], 0),
             _training(item),
