@@ -93,6 +93,34 @@ def test_odds_equal_a_plain_loop_over_the_daily_bars(bench: Bench) -> None:
     assert signal.ev == pytest.approx(float(np.mean(nets)), abs=1e-12)
 
 
+def test_on_the_daily_grid_every_horizon_counts_daily_bars(bench: Bench) -> None:
+    """Nothing finer is known there, to the strategy as to its odds: by hand, for a strategy that names H4 bars."""
+    daily = bench.with_sets("system.timeframe=daily")
+    whole = prepare(daily.settings, end_ns=STOCKED).run
+    member = whole.spec.names.index("IndexMeanReversionModel_v1")
+    assert whole.spec.members[member].strategy.timeframe == "h4"
+    row, column = (int(part[-1]) for part in np.nonzero(whole.weights[:, member, :] > 0.0))
+    prepared = prepare(daily.settings, end_ns=int(whole.times[row]))
+    (signal,) = (
+        item
+        for item in predicted(daily, prepared)
+        if item.model_version.startswith("IndexMean") and item.symbol == whole.panel.symbols[column]
+    )
+    bars = BarStore(bench.workspace.data).read(BarKey(AssetClass.EQUITY, signal.symbol, Timeframe.DAILY))
+    there = bars.known_at <= signal.ts_ns
+    nets = []
+    for at in prepared.run.times[:-1][prepared.run.weights[:-1, member, column] > 0.0].tolist():
+        later = bars.open[there & (bars.ts >= at)]
+        # A Saturday's decision knows Friday's bar for the first time; Sunday's and Monday's know nothing new.
+        if np.any((bars.known_at > at - DAY_NS) & (bars.known_at <= at)) and len(later) > signal.horizon:
+            ratio = later[signal.horizon] / later[0]
+            nets.append(ratio - 1.0 - signal.cost * (1.0 + ratio))
+    assert (signal.timeframe, signal.side, signal.sample) == ("daily", Side.LONG, len(nets))
+    assert nets
+    assert signal.ev == pytest.approx(float(np.mean(nets)), abs=1e-12)
+    assert signal.prob == pytest.approx((sum(net > 0.0 for net in nets) + 1) / (len(nets) + 2), abs=1e-15)
+
+
 def test_an_h4_row_counts_by_the_first_source_bar_that_opens_in_it(bench: Bench) -> None:
     spy = Instrument(symbol="SPY", asset_class=AssetClass.EQUITY, calendar="XNYS")
     store = BarStore(bench.workspace.data)

@@ -11,6 +11,7 @@ from tradeterm.research.desk import actions_of
 from tradeterm.signals.course import Course
 from tradeterm.signals.modelcheck import check_models
 from tradeterm.signals.own_bars import known_at, read_own_bars
+from tradeterm.signals.own_rows import own_timeframe
 from tradeterm.signals.timeline import Schedule, Training, models_of
 from tradeterm.store.artifacts import ModelStore
 from tradeterm.store.bars import BarStore
@@ -74,9 +75,10 @@ def course_of(settings: Settings, desk: Desk, market: Market, member: Member) ->
     store, end = BarStore(settings.workspace.data), market.request.asof_ns
     items = {item.symbol: item for item in desk.spec.instruments}
     actions = actions_of(settings.workspace.data, member.symbols)
+    timeframe = own_timeframe(market.panel, member.strategy.timeframe)
     fills, cost = {}, {}
     for symbol in member.symbols:
-        bars = read_own_bars(store, items[symbol], member.strategy.timeframe, actions.get(symbol))
+        bars = read_own_bars(store, items[symbol], timeframe, actions.get(symbol))
         fills[symbol] = known_at(bars, end)
         costs = desk.spec.costs[items[symbol].asset_class.value]
         cost[symbol] = costs.fee + costs.slippage

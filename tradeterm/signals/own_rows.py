@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, IntArray
     from tradeterm.engine.panel import Panel
 
-__all__ = ["own_rows"]
+__all__ = ["own_rows", "own_timeframe"]
+
+
+def own_timeframe(panel: Panel, timeframe: str) -> str:
+    """Whose bars a strategy of ``timeframe`` counts: those, or daily ones where the book decides on nothing finer."""
+    return timeframe if panel.daily is not None else "daily"
 
 
 def own_rows(panel: Panel, timeframe: str, column: int) -> tuple[BoolArray, IntArray]:

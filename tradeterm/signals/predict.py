@@ -17,7 +17,7 @@ from tradeterm.engine.learning import LearnedStrategy, Models
 from tradeterm.engine.outcomes import forward_returns, replay_statistics
 from tradeterm.engine.regime import AXES
 from tradeterm.signals.own_bars import known_at
-from tradeterm.signals.own_rows import own_rows
+from tradeterm.signals.own_rows import own_rows, own_timeframe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,7 +113,8 @@ def _signal(
     run_id: str,
 ) -> Signal | None:
     column = run.panel.column(symbol)
-    counted, known = own_rows(run.panel, member.strategy.timeframe, column)
+    timeframe = own_timeframe(run.panel, member.strategy.timeframe)
+    counted, known = own_rows(run.panel, timeframe, column)
     counted, known = counted[run.first_row :], known[run.first_row :]
     asof = int(run.times[-1])
     if known[-1] < 0:
@@ -127,7 +128,7 @@ def _signal(
     if side != 0 and isinstance(member.strategy, LearnedStrategy):
         prob, ev, sample = _told(run, member, member.strategy, symbol, side)
     elif side != 0:
-        bars = known_at(own_bars(symbol, member.strategy.timeframe), asof)
+        bars = known_at(own_bars(symbol, timeframe), asof)
         # Tonight's own decision has not matured; only decisions before it are scored.
         forward = forward_returns(
             bars.fill_open,
@@ -152,6 +153,6 @@ def _signal(
         run_id=run_id,
         bar_ns=int(known[-1]),
         sample=sample,
-        timeframe=member.strategy.timeframe,
+        timeframe=timeframe,
         cost=fill_cost(run, column),
     )

@@ -22,6 +22,7 @@ from tradeterm.engine.learning import CannotFit, Model, Models
 from tradeterm.signals.bins import binned
 from tradeterm.signals.cv import cross_validated, mean_skill, newest_skill
 from tradeterm.signals.fitting import fitted, processor
+from tradeterm.signals.own_rows import own_timeframe
 from tradeterm.store.artifacts import arrays_digest
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ class Training:
             "version": strategy.version,
             "params": strategy.params.model_dump(mode="json"),
             "horizon": strategy.horizon,
-            "timeframe": strategy.timeframe,
+            "timeframe": own_timeframe(self.course.panel, strategy.timeframe),
             "features": list(self.samples.names),
             "axes": list(self.samples.axes),
             "symbols": list(self.course.member.symbols),
