@@ -194,6 +194,16 @@ def test_daily_decisions_at_midnight_are_the_days_themselves():
     assert np.array_equal(found.nav, nav)
 
 
+@pytest.mark.parametrize("step_ns", [H4_NS, DAY_NS])
+@pytest.mark.parametrize("days", [1, 127, 128, 129, 760, 3530])
+def test_the_last_day_of_a_run_of_any_length_is_a_day(days: int, step_ns: int):
+    times = START + step_ns * np.arange(days * (DAY_NS // step_ns) + 1, dtype=np.int64)
+    found = daily_nav(times, np.arange(len(times), dtype=np.float64), capital=0.0, start_ns=START)
+    assert len(found.times) == days + 1
+    assert int(found.times[-1]) == START + days * DAY_NS
+    assert found.nav[-1] == len(times) - 1
+
+
 def test_the_series_starts_no_earlier_than_the_first_decision():
     times = START + DAY_NS * np.arange(10, 13, dtype=np.int64)
     found = daily_nav(times, np.array([7.0, 8.0, 9.0]), capital=7.0, start_ns=START, periods_per_year=360)

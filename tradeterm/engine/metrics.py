@@ -128,7 +128,9 @@ def daily_nav(
     start = max(start_ns, int(times[0])) if len(times) else start_ns
     last = int(times[-1]) if len(times) else start
     if sessions_ns is None:
-        ends = np.arange(start - start % DAY_NS + DAY_NS, last + 1, DAY_NS, dtype=np.int64)
+        # Counted in whole numbers: np.arange finds its length in floats, in which a nanosecond is lost after 128 days.
+        first = start // DAY_NS + 1
+        ends = DAY_NS * (first + np.arange(max(0, last // DAY_NS + 1 - first), dtype=np.int64))
         usual = CONTINUOUS_DAYS
     else:
         ends = np.unique(sessions_ns - sessions_ns % DAY_NS) + DAY_NS
