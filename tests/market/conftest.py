@@ -7,12 +7,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from real_desks import DAYS, GOLD, HOURS, MARKET, SERIES, RealDesk, real_desk
 
 from tradeterm.data.calendar import use_calendar_cache
 
 use_calendar_cache(Path(tempfile.gettempdir()) / f"tradeterm-tests-{getpass.getuser()}")
-
-MARKET = Path(__file__).resolve().parents[3] / "shared" / "market"
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +20,15 @@ def market() -> Path:
     if not MARKET.is_dir():
         pytest.skip(f"no real bars: {MARKET} is missing")
     return MARKET
+
+
+@pytest.fixture(scope="session")
+def hours(tmp_path_factory: pytest.TempPathFactory, market: Path) -> RealDesk:
+    """The H4 book of docs/first-real-run.md: what a test does there, others see."""
+    return real_desk(tmp_path_factory.mktemp("hours") / "workspace", "real-bars", (*HOURS, *DAYS, *SERIES))
+
+
+@pytest.fixture(scope="session")
+def days(tmp_path_factory: pytest.TempPathFactory, market: Path) -> RealDesk:
+    """The daily book of docs/first-real-run.md: what a test does there, others see."""
+    return real_desk(tmp_path_factory.mktemp("days") / "workspace", "real-days", (*DAYS, *GOLD, *SERIES))

@@ -2,80 +2,39 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from desks import ROOT, new_workspace
+from real_desks import THERE, RealDesk
 
-from tradeterm.cli.diagnostics import run
 from tradeterm.config.load import load_settings
 from tradeterm.config.workspace import Workspace
 from tradeterm.core.time import from_iso
 from tradeterm.views import board, book, data, orders, regime, runs, series, status
 
-MARKET = ROOT.parent / "shared" / "market"
-BOOK = ("--profile", "paper", "--experiment", "real-bars", "--json")
-FILES = (
-    ("SPY_1h__yahoo_ext.csv.gz", "SPY"),
-    ("QQQ_1h__yahoo_ext.csv.gz", "QQQ"),
-    ("SPY_1d__yahoo.csv.gz", "SPY", "--adjustment", "split"),
-    ("QQQ_1d__yahoo.csv.gz", "QQQ", "--adjustment", "split"),
-    ("BTCUSDT_1h__binance.csv.gz", "BTC/USDT", "--label", "open"),
-    ("BTCUSD_1d__yahoo.csv.gz", "BTC/USDT"),
-    ("VIX_1d__cboe.csv.gz", "VIX"),
-    ("macro/T10Y2Y.csv", "T10Y2Y"),
-    ("macro/CFNAI.csv", "CFNAI"),
-)
-
-pytestmark = [
-    pytest.mark.market,
-    pytest.mark.skipif(not MARKET.is_dir(), reason=f"no real bars: {MARKET} is missing"),
-    pytest.mark.xdist_group("real run"),
-]
-
-Command = Callable[..., dict[str, Any]]
+pytestmark = [pytest.mark.market, THERE, pytest.mark.xdist_group("real desks")]
 
 
-@pytest.fixture
-def tradeterm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in a workspace that holds the real bars; returns its JSON."""
-    root = new_workspace(tmp_path / "workspace").root
-
-    def command(*words: str) -> dict[str, Any]:
-        assert run([*words, *BOOK, "--workspace", str(root)]) == 0, capsys.readouterr().err
-        found: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return found
-
-    for name, symbol, *said in FILES:
-        command("data", "import", str(MARKET / name), "--symbol", symbol, *said)
-    return command
-
-
-def test_the_book_runs_and_a_day_is_recorded_and_every_pane_has_something_to_show(
-    tradeterm: Command, tmp_path: Path
-) -> None:
-    result = tradeterm("backtest", "run", "--start", "2022-08-01", "--end", "2024-08-30")
+def test_the_book_runs_and_a_day_is_recorded_and_every_pane_has_something_to_show(hours: RealDesk) -> None:
+    result = hours("backtest", "run", "--start", "2022-08-01", "--end", "2024-08-30")
     assert result["certificate"]["ok"]
     assert result["certificate"]["decisions"] == 4567
     assert result["sample"] is False
     # The figures of docs/first-real-run.md.
     assert result["metrics"]["trades"] == 32
-    assert result["metrics"]["total_return"] == pytest.approx(0.1735, abs=5e-5)
-    assert result["metrics"]["sharpe"] == pytest.approx(1.2494, abs=5e-5)
+    assert result["metrics"]["total_return"] == pytest.approx(0.1803, abs=5e-5)
+    assert result["metrics"]["sharpe"] == pytest.approx(1.2900, abs=5e-5)
     assert result["metrics"]["max_drawdown"] == pytest.approx(-0.0510, abs=5e-5)
 
-    day = tradeterm("daily", "--asof", "2024-08-30")
+    day = hours("daily", "--asof", "2024-08-30")
     assert [step["status"] for step in day["steps"]] == ["done", "done", "skipped", "done", "done", "done", "done"]
-    signals = tradeterm("signals", "list")["signals"]
+    signals = hours("signals", "list")["signals"]
     assert {(item["symbol"], item["side"]) for item in signals if "EquityTrend" in item["model_version"]} == {
         ("SPY", "long"),
         ("QQQ", "long"),
     }
 
-    workspace, now = Workspace(tmp_path / "workspace"), from_iso("2024-08-31T01:00Z")
+    workspace, now = Workspace(hours.root), from_iso("2024-08-31T01:00Z")
     settings = load_settings(workspace, profile="paper", experiment=Path("real-bars"), env={})
     assert status.build(workspace, now, profile="paper").mode == "PAPER"
     overview = data.build(workspace, now, config=settings.config).series
