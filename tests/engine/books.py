@@ -350,6 +350,8 @@ def calm_book(seed: int) -> Book:
     """Random book in which mostly nothing changes: rare wishes, small moves, a band, limits that are sometimes near."""
     rng = np.random.default_rng([seed, 11])
     times, strategies, instruments = int(rng.integers(60, 200)), int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    # Some are longer than the longest block; where cash earns nothing, blocks are longer than one row.
+    times, costs = times * int(rng.choice([1, 1, 5])), rng.random() < 0.3
     moves = rng.normal(0.0, rng.choice([0.0005, 0.004, 0.02]), (times, instruments))
     mark = rng.uniform(20.0, 200.0, instruments) * np.exp(np.cumsum(moves, axis=0))
     rounds = rng.random(instruments) < 0.5
@@ -366,7 +368,7 @@ def calm_book(seed: int) -> Book:
     )
     market = market._replace(fill_high=market.fill_open, fill_low=market.fill_open)
     wish = _made_weights(rng, times, strategies, instruments, shorts=bool(rng.random() < 0.3))
-    rare = rng.random(times) < 0.04
+    rare = rng.random(times) < rng.choice([0.04, 0.005])
     rare[0] = True
     wish = wish[np.maximum.accumulate(np.where(rare, np.arange(times), 0))]
     if strategies > 1 and rng.random() < 0.3:
@@ -384,8 +386,8 @@ def calm_book(seed: int) -> Book:
         at_fill=np.array([bool(rng.random() < 0.5)]),
         taker=np.full((1, instruments), 0.0005),
         slippage=np.full((1, instruments), 0.0002),
-        interest=rng.choice([0.0, 0.03], (1, 2)),
-        borrow=rng.choice([0.0, 0.02], (1, instruments)),
+        interest=rng.choice([0.0, 0.03], (1, 2)) * costs,
+        borrow=rng.choice([0.0, 0.02], (1, instruments)) * costs,
         least=rng.choice([0.0, 500.0], (1, instruments)),
         share=rng.choice([INF, INF, 0.5], 1),
         limit=np.full((1, instruments), rng.choice([np.nan, np.nan, 0.0005])),

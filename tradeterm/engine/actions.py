@@ -6,19 +6,28 @@ import math
 from typing import TYPE_CHECKING
 
 from tradeterm.engine.decide import Decision, dividend_at, give_up, split_at, whole_lots
-from tradeterm.engine.jit import inner, kernel
+from tradeterm.engine.jit import inner, kernel, pasted
 from tradeterm.engine.portfolio import settle_dust
 
 if TYPE_CHECKING:
     from tradeterm.engine.book import Market, State
 
-__all__ = ["apply_actions", "price_after"]
+__all__ = ["acts", "apply_actions", "price_after"]
 
 
 @kernel
 def price_after(market: Market, row: int, j: int) -> float:
     """Last close as it counts after the actions of a row: less the dividend, by the split."""
     return float((market.mark[row, j] - dividend_at(market, row, j)) / split_at(market, row, j))
+
+
+@pasted
+def acts(market: Market, row: int) -> bool:
+    """Whether anything might take effect at a row."""
+    found = market.split.shape[0] > 0
+    for j in range(market.gone.shape[0]):
+        found = found or 0 <= market.gone[j] <= row
+    return bool(found)
 
 
 @kernel

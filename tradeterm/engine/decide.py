@@ -128,7 +128,7 @@ def _is_gone(market: Market, row: int, j: int) -> bool:
     return bool(0 <= market.gone[j] <= row)
 
 
-@kernel
+@pasted
 def decide_row(market: Market, plan: Plan, terms: Terms, state: State, row: int, out: Decision) -> int:
     """Take one decision of one run; writes ``out`` and the ladder in ``state``.
 

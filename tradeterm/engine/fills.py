@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tradeterm.engine.actions import apply_actions
+from tradeterm.engine.actions import acts, apply_actions
 from tradeterm.engine.book import AT_OPEN, BEYOND, NO_FILL, WITHIN
 from tradeterm.engine.decide import split_at, whole_lots
-from tradeterm.engine.jit import inner, kernel, pasted
+from tradeterm.engine.jit import inner, pasted
 from tradeterm.engine.portfolio import move_holdings
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def _hand_out(
         move_holdings(state, j, decision.wanted[:, j], filled[j], price, market.unit[j], cost, instant, factor)
 
 
-@kernel
+@pasted
 def fill_row(
     market: Market, terms: Terms, state: State, row: int, decision: Decision, bench: Bench, filled: FloatArray
 ) -> bool:
@@ -292,7 +292,8 @@ def fill_row(
     filled : (N,) written, lots; ``bench.price`` and ``bench.how`` are those of the instruments that moved
     Returns whether anything moved.
     """
-    apply_actions(market, state, row, decision)
+    if acts(market, row):
+        apply_actions(market, state, row, decision)
     for j in range(filled.shape[0]):
         filled[j] = 0.0
     if not _prepare(market, terms, state, row, decision, bench):

@@ -213,6 +213,16 @@ def _standard_error(sharpe: float | None, skew: float | None, kurtosis: float | 
     return math.sqrt(variance) if variance > _FLAT else None
 
 
+def _tail(returns: FloatArray) -> tuple[float, float]:
+    """The empirical 5 % quantile, linear between neighbours, and the mean of the returns up to it."""
+    place = (len(returns) - 1) * 0.05
+    below = int(place)
+    above = min(below + 1, len(returns) - 1)
+    lowest = np.sort(np.partition(returns, above)[: above + 1])
+    quantile = lowest[below] + (lowest[above] - lowest[below]) * (place - below)
+    return float(quantile), float(lowest[: below + 1].mean())
+
+
 def _of_returns(day_nav: DayNav) -> Metrics:
     """Measures of the daily returns; with a NAV that was unknown or not positive only what is still defined."""
     returns, year = day_nav.returns, day_nav.periods_per_year
@@ -226,8 +236,7 @@ def _of_returns(day_nav: DayNav) -> Metrics:
     error = _standard_error(daily_sharpe, skew, kurtosis, days)
     t_value = _ratio(daily_sharpe, error)
     loss = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2))) if known else None
-    worst = int((len(returns) - 1) * 0.05) + 1
-    tail = np.sort(np.partition(returns, worst - 1)[:worst]) if known else returns
+    value_at_risk, tail = _tail(returns) if known else (None, None)
     return {
         "days": days,
         "total_return": total,
@@ -236,8 +245,8 @@ def _of_returns(day_nav: DayNav) -> Metrics:
         "sharpe": daily_sharpe * math.sqrt(year) if daily_sharpe is not None else None,
         "sortino": _ratio(mean * math.sqrt(year), loss) if mean is not None else None,
         "omega": _ratio(float(np.maximum(returns, 0.0).sum()), float(np.maximum(-returns, 0.0).sum())),
-        "var_95": float(np.percentile(returns, 5.0)) if known else None,
-        "cvar_95": float(tail.mean()) if known else None,
+        "var_95": value_at_risk,
+        "cvar_95": tail,
         "psr": 0.5 * (1.0 + math.erf(t_value / math.sqrt(2.0))) if t_value is not None else None,
         "best_day": float(returns.max()) if known else None,
         "worst_day": float(returns.min()) if known else None,

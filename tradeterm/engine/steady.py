@@ -1,0 +1,505 @@
+"""Rows at which the decision before stands, taken by whole blocks.
+
+Where plan and terms are those of the row before, nothing is on its way and nothing is held that can't be traded, a row
+is decided anew only if the ladder moves, a cap is reached or a holding drifts out of the no-trade band. All three are
+bounds on what is linear in prices, so that the lowest and the highest price of a block tell of all its rows at once.
+The bounds are drawn a little too tight: a block that may not be calm is tried in smaller parts, and a single row that
+may not be is decided in full. What is recorded is the same to the bit; tests compare both ways.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tradeterm.engine.actions import acts
+from tradeterm.engine.book import HALTED, NO_FILL, NORMAL
+from tradeterm.engine.jit import extremes, inner, pasted
+
+if TYPE_CHECKING:
+    from tradeterm.core.types import BoolArray, FloatArray
+    from tradeterm.engine.book import Market, Plan, Record, State, Terms
+    from tradeterm.engine.decide import Decision
+
+__all__ = ["LONGEST", "Changes", "Span", "is_steady", "new_changes", "new_span", "stand", "stands", "unchanged_until"]
+
+# Rows of the longest block.
+LONGEST = 256
+# Nearer than this to a limit, as a share of it, a row is decided in full.
+_NEAR = 1e-6
+
+
+class Span(NamedTuple):
+    """Room for one block.
+
+    worth_low, worth_high : (N,) extremes of what one lot is worth at the marks; sized_low, sized_high : at the prices
+        that quantities are sized at
+    nav : (2,) extremes of NAV
+    """
+
+    worth_low: FloatArray
+    worth_high: FloatArray
+    sized_low: FloatArray
+    sized_high: FloatArray
+    nav: FloatArray
+
+
+class Changes(NamedTuple):
+    """Which rows differ from the one before in anything but weights, found by blocks as they are asked for.
+
+    found : (T,); known : (blocks,) whether those of a block have been found
+    """
+
+    found: BoolArray
+    known: BoolArray
+
+
+def new_changes(rows: int) -> Changes:
+    """Nothing is known yet."""
+    blocks = (rows + LONGEST - 1) // LONGEST
+    return Changes(found=np.empty(rows, dtype=np.bool_), known=np.zeros(blocks, dtype=np.bool_))
+
+
+def new_span(instruments: int) -> Span:
+    """Room for the blocks of one run at a time."""
+    return Span(
+        worth_low=np.zeros(instruments),
+        worth_high=np.zeros(instruments),
+        sized_low=np.zeros(instruments),
+        sized_high=np.zeros(instruments),
+        nav=np.zeros(2),
+    )
+
+
+@pasted
+def is_steady(state: State, decision: Decision) -> bool:
+    """Whether nothing is on its way, and nothing is held that can't be traded: its drift takes room from others."""
+    if state.ladder[0] == HALTED or not decision.totals[0] > 0.0:
+        return False
+    for j in range(decision.order.shape[0]):
+        if decision.order[j] != 0.0 or (state.lots[j] != 0.0 and not decision.movable[j]):
+            return False
+    return True
+
+
+@pasted
+def unchanged_until(market: Market, plan: Plan, terms: Terms, changes: Changes, row: int, stop: int) -> int:
+    """First row of [row, stop), at most a block, at which a weight or anything else is not as at the row before."""
+    if plan.weights.shape[1] * plan.weights.shape[2] > 1:
+        stop = _same_weights_until(plan.weights, row, stop)
+    else:
+        stop = _same_weight_until(plan.weights, row, stop)
+    if row == stop:
+        return row
+    for block in range(row // LONGEST, (stop - 1) // LONGEST + 1):
+        if not changes.known[block]:
+            changes.known[block] = True
+            _find_changes(market, plan, terms, changes.found, block * LONGEST)
+    return _not_found_until(changes.found, row, stop)
+
+
+@inner
+def _same_weight_until(weights: FloatArray, row: int, stop: int) -> int:
+    before, part = weights[row - 1, 0, 0], weights.reshape(-1)[row:stop]
+    count = 0
+    for k in range(len(part)):
+        count += part[k] != before
+    return stop if count == 0 else _same_weights_until(weights, row, stop)
+
+
+@inner
+def _same_weights_until(weights: FloatArray, row: int, stop: int) -> int:
+    for k in range(row, stop):
+        for m in range(weights.shape[1]):
+            for j in range(weights.shape[2]):
+                if weights[k, m, j] != weights[k - 1, m, j]:
+                    return k
+    return stop
+
+
+@inner
+def _not_found_until(found: BoolArray, row: int, stop: int) -> int:
+    part = found[row:stop]
+    count = 0
+    for k in range(len(part)):
+        count += part[k]
+    if count > 0:
+        for k in range(row, stop):
+            if found[k]:
+                return k
+    return stop
+
+
+@inner
+def _find_changes(market: Market, plan: Plan, terms: Terms, found: BoolArray, first: int) -> None:
+    """Say of the rows of one block whether anything but the weights differs from the row before."""
+    start, end = max(first, 1), min(first + LONGEST, len(market.times))
+    found[first] = first == 0
+    some = _some_differ(terms.asset_tight, start, end) or _some_differ(terms.gross_cap, start, end)
+    some = some or _some_differ(terms.net_cap, start, end) or _some_differ(terms.class_cap, start, end)
+    some = some or _some_differ(plan.budget, start, end) or _some_differ(market.tradable, start, end)
+    some = some or _some_are(market.carried, start, end) or _some_unknown(market.mark, start, end)
+    some = some or acts(market, end - 1)
+    for k in range(start, end):
+        found[k] = some and (_other_terms(plan, terms, k) or _other_market(market, k))
+
+
+@inner
+def _some_differ(values: Any, start: int, end: int) -> bool:
+    """Whether any row of [start, end) is not as the one before; without a branch, several numbers at a time."""
+    width = values.size // values.shape[0]
+    flat = values.reshape(-1)
+    now, before = flat[start * width : end * width], flat[(start - 1) * width : (end - 1) * width]
+    count = 0
+    for i in range(len(now)):
+        count += now[i] != before[i]
+    return count > 0
+
+
+@inner
+def _some_are(values: BoolArray, start: int, end: int) -> bool:
+    part = values.reshape(-1)[(start - 1) * values.shape[1] : end * values.shape[1]]
+    count = 0
+    for i in range(len(part)):
+        count += part[i]
+    return count > 0
+
+
+@inner
+def _some_unknown(values: FloatArray, start: int, end: int) -> bool:
+    part = values.reshape(-1)[(start - 1) * values.shape[1] : end * values.shape[1]]
+    count = 0
+    for i in range(len(part)):
+        count += not abs(part[i]) < math.inf
+    return count > 0
+
+
+@inner
+def _other_terms(plan: Plan, terms: Terms, row: int) -> bool:
+    if terms.asset_tight[row] != terms.asset_tight[row - 1] or terms.gross_cap[row] != terms.gross_cap[row - 1]:
+        return True
+    moved = bool(terms.net_cap[row] != terms.net_cap[row - 1])
+    for c in range(terms.class_cap.shape[1]):
+        moved = moved or terms.class_cap[row, c] != terms.class_cap[row - 1, c]
+    for m in range(plan.budget.shape[1]):
+        moved = moved or plan.budget[row, m] != plan.budget[row - 1, m]
+    return moved
+
+
+@inner
+def _other_market(market: Market, row: int) -> bool:
+    acted = market.split.shape[0] > 0
+    for j in range(market.unit.shape[0]):
+        if market.tradable[row, j] != market.tradable[row - 1, j]:
+            return True
+        if market.carried[row, j] or market.carried[row - 1, j]:
+            return True
+        if market.gone[j] == row or math.isfinite(market.mark[row, j]) != math.isfinite(market.mark[row - 1, j]):
+            return True
+        if acted and (market.split[row, j] != 1.0 or market.dividend[row, j] != 0.0):
+            return True
+    return False
+
+
+@inner
+def _range(values: FloatArray, j: int, row: int, end: int) -> tuple[float, float]:
+    """Lowest and highest of a column of finite values in [row, end)."""
+    if values.shape[1] == 1:
+        return _range_of(values.reshape(-1), row, end)
+    low, high = values[row, j], values[row, j]
+    for k in range(row, end):
+        low = min(low, values[k, j])
+        high = max(high, values[k, j])
+    return low, high
+
+
+@extremes
+def _range_of(values: FloatArray, row: int, end: int) -> tuple[float, float]:
+    # Counted from zero: from anywhere else every index could be a negative one.
+    part = values[row:end]
+    low, high = part[0], part[0]
+    for k in range(len(part)):
+        low = min(low, part[k])
+        high = max(high, part[k])
+    return low, high
+
+
+@pasted
+def _matters(state: State, decision: Decision, j: int) -> bool:
+    """Whether an instrument is held or wished for, by the book or by a strategy of it."""
+    if state.lots[j] != 0.0 or decision.desired[j] != 0.0:
+        return True
+    found = False
+    if state.held.shape[0] > 1:
+        for m in range(state.held.shape[0]):
+            found = found or state.held[m, j] != 0.0 or decision.contribution[m, j] != 0.0
+    return found
+
+
+@pasted
+def _measure(
+    market: Market, state: State, record: Record, row: int, end: int, at_fill: bool, decision: Decision, span: Span
+) -> None:
+    """Write extremes of prices and NAV over [row, end), and the NAV of each row into the record."""
+    held, only = 0, 0
+    _set(record.nav, row, end, state.cash[0])
+    for j in range(state.lots.shape[0]):
+        if _matters(state, decision, j):
+            unit = market.unit[j]
+            low, high = _range(market.mark, j, row, end)
+            span.worth_low[j], span.worth_high[j] = unit * low, unit * high
+            if at_fill:
+                low, high = _sized(market.fill_open, j, row, end, low, high)
+            span.sized_low[j], span.sized_high[j] = unit * low, unit * high
+            if state.lots[j] != 0.0:
+                held, only = held + 1, j
+                _add_value(record.nav, row, end, market.mark, j, state.lots[j], unit)
+    if held > 1:
+        span.nav[0], span.nav[1] = _range_of(record.nav, row, end)
+    else:
+        # Rounding keeps the order: the NAV of the lowest price is the lowest NAV.
+        lots, cash = state.lots[only], state.cash[0]
+        one = cash + lots * span.worth_low[only] if held else cash
+        other = cash + lots * span.worth_high[only] if held else cash
+        span.nav[0], span.nav[1] = min(one, other), max(one, other)
+
+
+@inner
+def _sized(fill_open: FloatArray, j: int, row: int, end: int, low: float, high: float) -> tuple[float, float]:
+    """Widen the extremes of marks by those of fills, which quantities are sized at where there are any.
+
+    No row of a block has a split, so that a fill's price is its bar's open.
+    """
+    for k in range(row, end):
+        # Not a number is neither below nor above.
+        low = fill_open[k, j] if fill_open[k, j] < low else low
+        high = fill_open[k, j] if fill_open[k, j] > high else high
+    return low, high
+
+
+@inner
+def _set(values: FloatArray, row: int, end: int, value: float) -> None:
+    for k in range(row, end):
+        values[k] = value
+
+
+@inner
+def _add_value(values: FloatArray, row: int, end: int, mark: FloatArray, j: int, lots: float, unit: float) -> None:
+    if mark.shape[1] == 1:
+        part, prices = values[row:end], mark.reshape(-1)[row:end]
+        for k in range(len(part)):
+            part[k] += lots * (unit * prices[k])
+        return
+    for k in range(row, end):
+        values[k] += lots * (unit * mark[k, j])
+
+
+@pasted
+def _ladder_stays(terms: Terms, state: State, span: Span) -> bool:
+    """Whether the ladder stays where it is."""
+    low, high = span.nav[0], span.nav[1]
+    if not (low > 0.0 and high < math.inf):
+        return False
+    level = terms.ladder[0] if state.ladder[0] == NORMAL else terms.ladder[1]
+    if low < max(state.peak[0], high) * (1.0 - level * (1.0 - _NEAR) + _NEAR):
+        return False
+    return bool(state.ladder[0] == NORMAL or high <= state.peak[0] * (1.0 - terms.ladder[2] * (1.0 + _NEAR) - _NEAR))
+
+
+@pasted
+def _within_caps(market: Market, terms: Terms, state: State, row: int, span: Span) -> bool:
+    """Whether what is held is clear of every cap: a breach is reduced, however small."""
+    most = span.nav[0] * (1.0 - _NEAR)
+    tight = terms.asset_tight[row]
+    gross, low, high = 0.0, 0.0, 0.0
+    for j in range(state.lots.shape[0]):
+        lots = state.lots[j]
+        if lots != 0.0:
+            value = abs(lots) * span.worth_high[j]
+            if value > min(terms.asset_cap[j], tight) * most:
+                return False
+            gross += value
+            one, other = lots * span.worth_low[j], lots * span.worth_high[j]
+            low += min(one, other)
+            high += max(one, other)
+    if not gross <= terms.gross_cap[row] * most or max(abs(low), abs(high)) > terms.net_cap[row] * most:
+        return False
+    for c in range(terms.class_cap.shape[1]):
+        if math.isfinite(terms.class_cap[row, c]):
+            held = 0.0
+            for j in range(state.lots.shape[0]):
+                if state.lots[j] != 0.0 and market.asset_class[j] == c:
+                    held += abs(state.lots[j]) * span.worth_high[j]
+            if held > terms.class_cap[row, c] * most:
+                return False
+    return True
+
+
+@inner
+def _low(factor: float, low: float, high: float) -> float:
+    return min(factor * low, factor * high)
+
+
+@inner
+def _high(factor: float, low: float, high: float) -> float:
+    return max(factor * low, factor * high)
+
+
+@pasted
+def _within_band(market: Market, terms: Terms, state: State, decision: Decision, span: Span) -> bool:
+    """Whether every holding stays so near to its wish that no order and no crossing comes of it.
+
+    Money wished for less money held is linear in the sizing prices: ``w (cash + others) + (w - 1) own``.
+    """
+    cash, low, high = state.cash[0], 0.0, 0.0
+    for j in range(state.lots.shape[0]):
+        if state.lots[j] != 0.0:
+            low += _low(state.lots[j], span.sized_low[j], span.sized_high[j])
+            high += _high(state.lots[j], span.sized_low[j], span.sized_high[j])
+    band = terms.band[0] * (1.0 - _NEAR) * span.nav[0]
+    for j in range(state.lots.shape[0]):
+        if not _matters(state, decision, j):
+            continue
+        lots, wish = state.lots[j], decision.desired[j] * decision.scale[j]
+        sized_low, sized_high = span.sized_low[j], span.sized_high[j]
+        # An instrument's own part moves with it, and is told apart from the others'.
+        base_low = cash + low - _low(lots, sized_low, sized_high)
+        base_high = cash + high - _high(lots, sized_low, sized_high)
+        if state.held.shape[0] > 1 and _would_cross(
+            state, decision, j, base_low, base_high, sized_low, sized_high, market.rounds[j]
+        ):
+            return False
+        if wish == 0.0:
+            if lots != 0.0:
+                return False
+            continue
+        own = wish * lots - lots
+        off_low = _low(wish, base_low, base_high) + _low(own, sized_low, sized_high)
+        off_high = _high(wish, base_low, base_high) + _high(own, sized_low, sized_high)
+        off = max(abs(off_low), abs(off_high))
+        if market.rounds[j]:
+            off += sized_high
+        # Written so that what is not a number is not within.
+        if not off * span.worth_high[j] < band * sized_low:
+            return False
+    return True
+
+
+@inner
+def _would_cross(
+    state: State,
+    decision: Decision,
+    j: int,
+    base_low: float,
+    base_high: float,
+    sized_low: float,
+    sized_high: float,
+    rounds: bool,
+) -> bool:
+    """Whether strategies might cross what drift has moved apart."""
+    # Rounding to lots moves what is wanted by less than a lot.
+    near = _NEAR * sized_high + (sized_high if rounds else 0.0)
+    buys, sells = False, False
+    for m in range(state.held.shape[0]):
+        wish = decision.contribution[m, j] * decision.scale[j]
+        if wish != 0.0 or state.held[m, j] != 0.0:
+            own = wish * state.lots[j] - state.held[m, j]
+            low = _low(wish, base_low, base_high) + _low(own, sized_low, sized_high)
+            high = _high(wish, base_low, base_high) + _high(own, sized_low, sized_high)
+            # Also true of what is not a number.
+            buys = buys or not high <= -near
+            sells = sells or not low >= near
+    return buys and sells
+
+
+@pasted
+def stands(
+    market: Market, terms: Terms, state: State, record: Record, row: int, end: int, decision: Decision, span: Span
+) -> bool:
+    """Whether the decision before stands at every row of [row, end); the record's NAV of these rows is written."""
+    _measure(market, state, record, row, end, terms.at_fill[0], decision, span)
+    if not _ladder_stays(terms, state, span):
+        return False
+    return _within_caps(market, terms, state, row, span) and _within_band(market, terms, state, decision, span)
+
+
+@pasted
+def stand(market: Market, state: State, record: Record, row: int, end: int, decision: Decision, span: Span) -> None:
+    """Let the decision before be that of every row of [row, end), and record it."""
+    if record.filled.shape[0] > 0:
+        _record_book(market, state, record, row, end, decision)
+        _record_holdings(market, state, record, row, end, decision)
+        decision.totals[1] = record.gross[end - 1]
+        decision.totals[2] = record.drawdown[end - 1]
+    decision.totals[0] = record.nav[end - 1]
+    state.peak[0] = max(state.peak[0], span.nav[1])
+
+
+@pasted
+def _record_book(market: Market, state: State, record: Record, row: int, end: int, decision: Decision) -> None:
+    _set(record.cash, row, end, state.cash[0])
+    _set(record.interest, row, end, state.interest[0])
+    _set(record.gross, row, end, 0.0)
+    for k in range(row, end):
+        record.ladder[k] = state.ladder[0]
+    for j in range(decision.order.shape[0]):
+        if state.lots[j] != 0.0:
+            _add_size(record.gross, row, end, market.mark, j, state.lots[j], market.unit[j])
+    _relate(record.nav, record.gross, record.drawdown, row, end, state.peak[0])
+
+
+@inner
+def _add_size(values: FloatArray, row: int, end: int, mark: FloatArray, j: int, lots: float, unit: float) -> None:
+    for k in range(row, end):
+        values[k] += abs(lots * (unit * mark[k, j]))
+
+
+@inner
+def _relate(nav: FloatArray, gross: FloatArray, drawdown: FloatArray, row: int, end: int, peak: float) -> None:
+    """Turn gross values into fractions of NAV, and write the drawdowns from a peak that goes on."""
+    for k in range(row, end):
+        peak = max(peak, nav[k])
+        gross[k] /= nav[k]
+        drawdown[k] = 1.0 - nav[k] / peak
+
+
+@pasted
+def _record_holdings(market: Market, state: State, record: Record, row: int, end: int, decision: Decision) -> None:
+    instruments, strategies = decision.order.shape[0], decision.wanted.shape[0]
+    for j in range(instruments):
+        _set_column(record.position, row, end, j, state.lots[j])
+        _set_column(record.scale, row, end, j, decision.scale[j])
+        _set_column(record.target, row, end, j, state.lots[j])
+        _set_column(record.filled, row, end, j, 0.0)
+        if record.price.shape[0] > 0:
+            _set_column(record.price, row, end, j, math.nan)
+    for m in range(strategies):
+        _set_column(record.pnl, row, end, m, state.strategy_cash[m])
+        for j in range(instruments):
+            held = state.held[m, j]
+            _set_holding(record.held, row, end, m, j, held)
+            _set_holding(record.contribution, row, end, m, j, decision.contribution[m, j])
+            if held != 0.0:
+                _add_pnl(record.pnl, row, end, m, market.mark, j, held * market.unit[j])
+    if record.how.shape[0] > 0:
+        record.how[row:end, :] = NO_FILL
+
+
+@inner
+def _set_column(values: FloatArray, row: int, end: int, j: int, value: float) -> None:
+    for k in range(row, end):
+        values[k, j] = value
+
+
+@inner
+def _set_holding(values: FloatArray, row: int, end: int, m: int, j: int, value: float) -> None:
+    for k in range(row, end):
+        values[k, m, j] = value
+
+
+@inner
+def _add_pnl(values: FloatArray, row: int, end: int, m: int, mark: FloatArray, j: int, units: float) -> None:
+    for k in range(row, end):
+        values[k, m] += units * mark[k, j]
