@@ -55,9 +55,9 @@ class IndexMeanReversionModel(Strategy):
     def generate_target_weights(self, ctx: Context) -> TargetWeights:
         """1/N of the budget in each symbol that is oversold or still held."""
         now = {name: values[-1] for name, values in ctx.features.items()}
-        part = 1.0 / len(ctx.panel.symbols)
+        part = 1.0 / len(ctx.symbols)
         weights = {}
-        for column, symbol in enumerate(ctx.panel.symbols):
+        for column, symbol in enumerate(ctx.symbols):
             held = ctx.held.get(symbol)
             close = now["close"][column]
             if held is not None:

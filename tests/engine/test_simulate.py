@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tradeterm.engine.book import HALTED, State, new_record, new_state, state_of, terms_of
-from tradeterm.engine.simulate import accrue, advance
+from tradeterm.engine.simulate import accrue, advance, advance_rows
 
 seeds = st.integers(0, 2**31)
 
@@ -192,6 +192,29 @@ def test_rows_at_which_nothing_changes_are_recorded_as_if_decided_anew(seed: int
         np.testing.assert_array_equal(getattr(record, name), getattr(rows, name), err_msg=name)
     for name in State._fields:
         np.testing.assert_array_equal(getattr(whole, name), getattr(state, name), err_msg=name)
+
+
+@settings(max_examples=40)
+@given(seed=seeds)
+def test_one_row_after_the_other_is_the_run_in_one(seed: int) -> None:
+    book = calm_book(seed) if seed % 2 else random_book(seed)
+    whole, record = book.run()
+    state, rows = book.start()
+    assert list(advance_rows(book.market, book.plan, book.terms, state, rows)) == list(range(book.shape[0]))
+    for name in record._fields:
+        np.testing.assert_array_equal(getattr(record, name), getattr(rows, name), err_msg=name)
+    for name in State._fields:
+        np.testing.assert_array_equal(getattr(whole, name), getattr(state, name), err_msg=name)
+
+
+def test_a_plan_may_be_written_while_rows_advance() -> None:
+    book = hand_book([[100.0]] * 2, [[[0.3]], [[0.0]]])
+    state, record = book.start()
+    steps = advance_rows(book.market, book.plan, book.terms, state, record)
+    next(steps)
+    book.plan.weights[0, 1, 0, 0] = 0.5
+    next(steps)
+    assert record.target[0, :, 0].tolist() == [300.0, 500.0]
 
 
 @settings(max_examples=60)

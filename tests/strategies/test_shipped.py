@@ -90,6 +90,7 @@ def asked(close: float, *, rsi: float = 30.0, held: int | None = None) -> float:
     shown = {} if held is None else {"SPY": Holding(weight=0.1, entry_ns=0, entry_price=89.0, bars_held=held)}
     ctx = Context(
         time_ns=int(part.times[0]),
+        symbols=part.symbols,
         panel=part,
         features={name: np.array([[value, np.nan]]) for name, value in now.items()},
         regime=frame_of(part, RegimeInputs(equity=series([100.0]))).at_row(0),

@@ -216,9 +216,8 @@ def classify(times: IntArray, inputs: RegimeInputs, thresholds: Thresholds) -> R
 
 def _place(frame: RegimeFrame, axis: int, series: _Judged, thresholds: Thresholds) -> None:
     states = _confirmed(series.state, thresholds.hysteresis[axis])
-    row = np.searchsorted(series.known_at, frame.times, side="right") - 1
-    known = row >= 0
-    row = row[known]
+    known = slice(int(np.searchsorted(frame.times, series.known_at[0])), len(frame))
+    row = np.searchsorted(series.known_at, frame.times[known], side="right") - 1
     last = states[row]
     age = np.maximum(frame.times[known] - series.due_at[row], 0)
     usable = (last != NEVER) & (age <= thresholds.stale_ns)

@@ -28,7 +28,7 @@ from tradeterm.engine.context import Context, Holding
 from tradeterm.engine.learning import NO_MODELS, LearnedStrategy, Models
 from tradeterm.engine.panel import locked
 from tradeterm.engine.regime import classify
-from tradeterm.engine.simulate import advance
+from tradeterm.engine.simulate import advance, advance_rows
 from tradeterm.engine.strategy import Strategy, VectorStrategy, check_weights
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def raw_weights(member: Member, panel: Panel, frame: RegimeFrame) -> FloatArray:
     strategy = member.strategy
     if not isinstance(strategy, VectorStrategy):
         raise TypeError(f"{strategy.name} is no vector strategy")
-    with _its_own_fault(member, panel):
+    with _its_own_fault(member, _last(panel)):
         return _by_models(strategy, panel, frame, member.models)
 
 
@@ -232,7 +232,7 @@ def features_of(member: Member, panel: Panel) -> Mapping[str, FloatArray]:
     StrategyBroken
         When its own code raises, or an array hasn't one row per row of the panel.
     """
-    with _its_own_fault(member, panel):
+    with _its_own_fault(member, _last(panel)):
         found = member.strategy.features(panel)
         for name, values in found.items():
             if values.shape[:1] != (len(panel),):
@@ -242,15 +242,19 @@ def features_of(member: Member, panel: Panel) -> Mapping[str, FloatArray]:
         return found
 
 
+def _last(panel: Panel) -> int | None:
+    return int(panel.times[-1]) if len(panel) else None
+
+
 @contextmanager
-def _its_own_fault(member: Member, panel: Panel) -> Iterator[None]:
+def _its_own_fault(member: Member, time_ns: int | None) -> Iterator[None]:
     """Name the strategy and the time when its own code raises."""
     try:
         yield
     except TradetermError:
         raise
     except Exception as error:
-        when = iso(int(panel.times[-1])) if len(panel) else "an empty panel"
+        when = iso(time_ns) if time_ns is not None else "an empty panel"
         found = f"raised {type(error).__name__}: {error}"
         raise StrategyBroken(f"{member.strategy.name} at {when}", found) from error
 
@@ -265,22 +269,30 @@ def decide_at(
     held: Mapping[str, Holding],
 ) -> FloatArray:
     """(n,) checked weights of a strategy that looks at its own past, at the last row of ``panel``."""
-    time_ns = int(panel.times[-1])
     context = Context(
-        time_ns=time_ns,
+        time_ns=int(panel.times[-1]),
+        symbols=member.symbols,
         panel=panel,
         features=features,
-        regime=frame.at_row(len(panel) - 1),
+        regime=lambda: frame.at_row(len(panel) - 1),
         budget=budget,
         held=held,
     )
-    with _its_own_fault(member, panel):
+    return _answer(member, context)
+
+
+def _answer(member: Member, context: Context) -> FloatArray:
+    """(n,) checked weights."""
+    with _its_own_fault(member, context.time_ns):
         answer = member.strategy.generate_target_weights(context)
     for symbol in answer.weights:
         if symbol not in member.symbols:
-            raise BadWeights(member.strategy.name, iso(time_ns), symbol, "was given, but it is not in the universe")
+            raise BadWeights(
+                member.strategy.name, iso(context.time_ns), symbol, "was given, but it is not in the universe"
+            )
     row = np.array([[answer.weights.get(symbol, 0.0) for symbol in member.symbols]], dtype=np.float64)
-    checked: FloatArray = check_weights(member.strategy, panel.times[-1:], member.symbols, row, spot=member.spot)[0]
+    times = np.array([context.time_ns])
+    checked: FloatArray = check_weights(member.strategy, times, member.symbols, row, spot=member.spot)[0]
     return checked
 
 
@@ -305,10 +317,11 @@ def replay(panel: Panel, fills: FillFrame, inputs: RegimeInputs, spec: BookSpec,
             stepwise.append(_Stepper(m, member, own, features_of(member, own), frame, columns, first, []))
     _forget_delisted(plan, market)
     if stepwise:
+        advancing = advance_rows(market, plan, terms, state, record)
         for row in range(rows):
             for stepper in stepwise:
-                stepper.decide(row, market, plan, state, record)
-            advance(market, plan, terms, state, record, row, row + 1)
+                stepper.decide(row, market, plan, state)
+            next(advancing)
     else:
         advance(market, plan, terms, state, record, 0, rows)
     seen = {stepper.index: tuple(stepper.seen) for stepper in stepwise}
@@ -339,20 +352,21 @@ class _Stepper:
     first: int
     seen: list[Mapping[str, Holding]]
 
-    def decide(self, row: int, market: Market, plan: Plan, state: State, record: Record) -> None:
+    def decide(self, row: int, market: Market, plan: Plan, state: State) -> None:
         """Write this row's weights into the plan and note what the strategy was shown."""
         stop = self.first + row + 1
         held = MappingProxyType(self._held(row, market, state))
         self.seen.append(held)
-        features = {name: locked(values[:stop]) for name, values in self.features.items()}
-        plan.weights[0, row, self.index, self.columns] = decide_at(
-            self.member,
-            self.panel.rows(0, stop),
-            features,
-            self.frame.rows(0, stop),
+        context = Context(
+            time_ns=int(self.panel.times[stop - 1]),
+            symbols=self.member.symbols,
+            panel=lambda: self.panel.rows(0, stop),
+            features={name: locked(values[:stop]) for name, values in self.features.items()},
+            regime=lambda: self.frame.at_row(stop - 1),
             budget=float(plan.budget[0, row, self.index]),
             held=held,
         )
+        plan.weights[0, row, self.index, self.columns] = _answer(self.member, context)
 
     def _held(self, row: int, market: Market, state: State) -> dict[str, Holding]:
         lots = state.held[0, self.index]

@@ -19,13 +19,15 @@ from tradeterm.engine.jit import inner, kernel, maker, pasted
 from tradeterm.engine.steady import LONGEST, is_steady, new_changes, new_span, stand, stands, unchanged_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tradeterm.core.types import FloatArray
     from tradeterm.engine.book import Market, Plan, Record, State, Terms
     from tradeterm.engine.decide import Decision
     from tradeterm.engine.fills import Bench
     from tradeterm.engine.steady import Changes, Span
 
-__all__ = ["accrue", "advance", "advance_runs"]
+__all__ = ["accrue", "advance", "advance_rows", "advance_runs"]
 
 _YEAR_NS = 365.0 * DAY_NS
 # Rows of the first block that is tried after a decision.
@@ -192,6 +194,39 @@ def advance_runs(
     return 0
 
 
+@maker
+def _rows(
+    market: Market,
+    plan: Plan,
+    terms: Terms,
+    state: State,
+    record: Record,
+    changes: Changes,
+    decision: Decision,
+    bench: Bench,
+    span: Span,
+    filled: FloatArray,
+) -> Iterator[int]:
+    mine, bounds, book, into = plan_of(plan, 0), terms_of(terms, 0), state_of(state, 0), record_of(record, 0)
+    for row in range(len(market.times)):
+        yield _advance_run(market, mine, bounds, book, into, row, row + 1, changes, decision, bench, span, filled)
+
+
+def advance_rows(market: Market, plan: Plan, terms: Terms, state: State, record: Record) -> Iterator[int]:
+    """Decide and fill one row of one run at each step, by the plan's row as it is then; yields the row.
+
+    The arrays are taken out of their tuples once: to do so at each row takes longer than to decide.
+
+    Raises
+    ------
+    BadMarket
+        When a target quantity is not finite or not exact in float64 (above 2**53 lots).
+    """
+    for row, error in enumerate(_rows(market, plan, terms, state, record, *_room(market, state, terms))):
+        _refuse(error, row, row + 1)
+        yield row
+
+
 def advance(market: Market, plan: Plan, terms: Terms, state: State, record: Record, start: int, stop: int) -> None:
     """Decide and fill rows [start, stop) of every run, in place.
 
@@ -200,22 +235,24 @@ def advance(market: Market, plan: Plan, terms: Terms, state: State, record: Reco
     BadMarket
         When a target quantity is not finite or not exact in float64 (above 2**53 lots).
     """
+    error = advance_runs(market, plan, terms, state, record, start, stop, *_room(market, state, terms))
+    _refuse(error, start, stop)
+
+
+def _room(market: Market, state: State, terms: Terms) -> tuple[Changes, Decision, Bench, Span, FloatArray]:
+    """Room to work in, for one run at a time."""
     _, strategies, instruments = state.held.shape
     classes = terms.class_cap.shape[2]
-    error = advance_runs(
-        market,
-        plan,
-        terms,
-        state,
-        record,
-        start,
-        stop,
+    return (
         new_changes(len(market.times)),
         new_decision(strategies, instruments, classes),
         new_bench(instruments, classes),
         new_span(instruments),
         np.zeros(instruments),
     )
+
+
+def _refuse(error: int, start: int, stop: int) -> None:
     if error:
         found = "its target quantity was not finite or above 2**53 lots"
         raise BadMarket(f"instrument {error - 1}", f"a decision in rows {start} to {stop}", found)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tradeterm.engine.benchmark import bought_once, series_prices, universe_prices
 from tradeterm.engine.regime import AXES, STATES, UNKNOWN
-from tradeterm.research.tables import instants, words
+from tradeterm.store.columns import instants, table, words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,8 +32,6 @@ def days_table(run: Replay, days: DayNav, activity: Activity, benchmark: RegimeS
         turnover one-way
     one column per regime axis : the state known at the point, in which the day after it begins
     """
-    import pyarrow as pa
-
     rows = np.searchsorted(run.times, days.times, side="right") - 1
     capital = float(days.nav[0])
     prices = None if benchmark is None else series_prices(benchmark, run.times)
@@ -42,7 +40,7 @@ def days_table(run: Replay, days: DayNav, activity: Activity, benchmark: RegimeS
         held = bought_once(prices, capital)
     nav = run.record.nav[0]
     net = np.divide(nav - run.record.cash[0], nav, out=np.full_like(nav, np.nan), where=nav > 0.0)
-    return pa.table(
+    return table(
         {
             "ts": instants(days.times),
             "nav": days.nav,
@@ -60,15 +58,13 @@ def days_table(run: Replay, days: DayNav, activity: Activity, benchmark: RegimeS
 
 def strategy_days_table(run: Replay, days: DayNav, activities: tuple[Activity, ...]) -> pa.Table:
     """The same points by strategy: its PnL since the start, money, and its part of exposure, turnover and cost."""
-    import pyarrow as pa
-
     rows = np.searchsorted(run.times, days.times, side="right") - 1
     pnl = run.record.pnl[0][rows]
     # The first point is the starting capital: nothing is made yet.
     pnl[0] = 0.0
     ends = days.times
     count = len(activities)
-    return pa.table(
+    return table(
         {
             "ts": instants(np.tile(ends, count)),
             "strategy": words(run.spec.names, np.repeat(np.arange(count), len(ends))),

@@ -15,7 +15,7 @@ from tradeterm.engine.decided import aims, flags_at, limit_prices, movable, posi
 from tradeterm.engine.explain import FLAGS
 from tradeterm.engine.fates import FATES, NO_VOLUME, SHARE, fates
 from tradeterm.engine.regime import AXES, NEVER, STATES, STATUS
-from tradeterm.research.tables import instants, words
+from tradeterm.store.columns import instants, numbers, table, texts, words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,8 +82,6 @@ def _weights(run: Replay, rows: IntArray) -> pa.Table:
     scale : what limits leave of the net wish; mark : last close; lots, aim_lots, order_lots : held, wanted, ordered
     limit : price of a limit order; movable : whether it can trade before the next decision
     """
-    import pyarrow as pa
-
     record = run.record
     net = np.zeros((len(rows), len(run.panel.symbols)))
     for m in range(record.contribution.shape[2]):
@@ -96,7 +94,7 @@ def _weights(run: Replay, rows: IntArray) -> pa.Table:
     there[[0, -1]] = True
     k, j = np.nonzero(there)
     limit = limit_prices(run, rows)[k, j]
-    return pa.table(
+    return table(
         {
             "ts": instants(run.times[rows][k]),
             "symbol": words(run.panel.symbols, j),
@@ -107,7 +105,7 @@ def _weights(run: Replay, rows: IntArray) -> pa.Table:
             "lots": lots[k, j],
             "aim_lots": aim[k, j],
             "order_lots": order[k, j],
-            "limit": pa.array(limit, mask=np.isnan(limit)),
+            "limit": numbers(limit, ~np.isnan(limit)),
             "movable": movable(run, rows)[k, j],
         }
     )
@@ -115,14 +113,12 @@ def _weights(run: Replay, rows: IntArray) -> pa.Table:
 
 def _attribution(run: Replay, rows: IntArray) -> pa.Table:
     """By strategy and symbol: weight of its budget, override, weight before and after risk, and held."""
-    import pyarrow as pa
-
     record = run.record
     weight, before, lots = run.plan.weights[0, rows], record.contribution[0, rows], record.held[0, rows]
     after = before * record.scale[0, rows][:, None, :]
     held = np.where(lots != 0.0, lots * worth(run, rows)[:, None, :], 0.0)
     k, m, j = np.nonzero((weight != 0.0) | (before != 0.0) | (lots != 0.0))
-    return pa.table(
+    return table(
         {
             "ts": instants(run.times[rows][k]),
             "symbol": words(run.panel.symbols, j),
@@ -139,8 +135,6 @@ def _attribution(run: Replay, rows: IntArray) -> pa.Table:
 
 def _limits(run: Replay, rows: IntArray) -> pa.Table:
     """Caps and budgets in force by name, where they change; none where there is no limit."""
-    import pyarrow as pa
-
     terms, plan = run.terms, run.plan
     series: dict[str, FloatArray] = {"asset": terms.asset_tight[0, rows]}
     series |= {f"class {name}": terms.class_cap[0, rows, c] for c, name in enumerate(run.spec.classes)}
@@ -150,19 +144,17 @@ def _limits(run: Replay, rows: IntArray) -> pa.Table:
     changed = np.vstack([np.ones((1, values.shape[1]), dtype=np.bool_), values[1:] != values[:-1]])[: len(rows)]
     k, c = np.nonzero(changed)
     found = values[k, c]
-    return pa.table(
+    return table(
         {
             "ts": instants(run.times[rows][k]),
             "name": words(tuple(series), c),
-            "value": pa.array(found, mask=~np.isfinite(found)),
+            "value": numbers(found, np.isfinite(found)),
         }
     )
 
 
 def _regime(run: Replay, rows: IntArray) -> pa.Table:
     """The axes as the kept decisions knew them, where one of their values changes."""
-    import pyarrow as pa
-
     frame = run.frame
     at = rows + run.first_row
     coded: list[StateArray] = [frame.state[at], frame.last[at], frame.status[at]]
@@ -178,15 +170,15 @@ def _regime(run: Replay, rows: IntArray) -> pa.Table:
     reading, reference = (values[k, axis] for values in compared)
     names = tuple(name for states in STATES for name in states)
     start = np.cumsum([0, *(len(states) for states in STATES[:-1])])[axis]
-    return pa.table(
+    return table(
         {
             "ts": instants(run.times[rows][k]),
             "axis": words(AXES, axis),
             "state": words(names, start + state),
             "last": words((*names, ""), np.where(last == NEVER, len(names), start + last)),
             "status": words(STATUS, status),
-            "reading": pa.array(reading, mask=np.isnan(reading)),
-            "reference": pa.array(reference, mask=np.isnan(reference)),
+            "reading": numbers(reading, ~np.isnan(reading)),
+            "reference": numbers(reference, ~np.isnan(reference)),
         }
     )
 
@@ -199,17 +191,16 @@ def _orders(run: Replay) -> pa.Table:
     short_of, asked, headroom, passes_lots : what cut it at the fill, fractions of NAV of all increases together, and
         the lots of it that would have passed whole
     """
-    import pyarrow as pa
-
     found = fates(run)
     limited = np.isfinite(found.limit)
     shared = np.isin(found.fate, (SHARE, NO_VOLUME))
     shortages = [found.shortages.get(k) for k in range(len(found.rows))]
+    cut = np.array([each is not None for each in shortages], dtype=np.bool_)
 
     def where(values: FloatArray, there: BoolArray) -> pa.Array:
-        return pa.array(values, mask=~(there & np.isfinite(values)), type=pa.float64())
+        return numbers(values, there & np.isfinite(values))
 
-    return pa.table(
+    return table(
         {
             "ts": instants(run.times[found.rows]),
             "symbol": words(run.panel.symbols, found.columns),
@@ -221,10 +212,10 @@ def _orders(run: Replay) -> pa.Table:
             "high": where(found.high, limited),
             "room_lots": where(found.room, shared),
             "volume": where(found.volume, shared),
-            "short_of": pa.array([each.limit if each else None for each in shortages], type=pa.string()),
-            "asked": pa.array([each.asked if each else None for each in shortages], type=pa.float64()),
-            "headroom": pa.array([each.headroom if each else None for each in shortages], type=pa.float64()),
-            "passes_lots": pa.array([each.passes if each else None for each in shortages], type=pa.float64()),
+            "short_of": texts([each.limit if each else None for each in shortages]),
+            "asked": numbers(np.array([each.asked if each else math.nan for each in shortages]), cut),
+            "headroom": numbers(np.array([each.headroom if each else math.nan for each in shortages]), cut),
+            "passes_lots": numbers(np.array([each.passes if each else math.nan for each in shortages]), cut),
         }
     )
 

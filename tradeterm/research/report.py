@@ -17,6 +17,7 @@ from tradeterm.engine.roundtrips import (
     strategy_round_trips,
 )
 from tradeterm.engine.stress import BEST_DAYS, COSTS, best_asset, stress, without_best_days
+from tradeterm.store.columns import instants, table, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,16 +173,12 @@ def _assumptions(run: Replay) -> list[str]:
 
 
 def _trips_table(run: Replay, parts: list[RoundTrips]) -> pa.Table:
-    import pyarrow as pa
-
-    from tradeterm.research.tables import instants, words
-
     owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
     def joined(name: str) -> np.ndarray:
         return np.concatenate([getattr(part, name) for part in parts])
 
-    return pa.table(
+    return table(
         {
             "owner": words(("portfolio", *run.spec.names), owner),
             "symbol": words(run.panel.symbols, joined("instrument")),

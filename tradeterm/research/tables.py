@@ -13,6 +13,7 @@ from tradeterm.engine.decided import decided
 from tradeterm.engine.executed import executed
 from tradeterm.engine.explain import cuts, exposures
 from tradeterm.research.freshness import stale
+from tradeterm.store.columns import instants, table, words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,25 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "book_document",
-    "instants",
     "nav_table",
     "trades_table",
-    "words",
 ]
-
-
-def instants(values: IntArray) -> pa.Array:
-    """Nanoseconds as UTC timestamps."""
-    import pyarrow as pa
-
-    return pa.array(values, type=pa.timestamp("ns", tz="UTC"))
-
-
-def words(names: tuple[str, ...], index: IntArray) -> pa.Array:
-    """Names by their index, as text."""
-    import pyarrow as pa
-
-    return pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int32)), pa.array(list(names))).cast(pa.string())
 
 
 def nav_table(run: Replay, day_ends: IntArray, kept: IntArray) -> pa.Table:
@@ -48,10 +33,8 @@ def nav_table(run: Replay, day_ends: IntArray, kept: IntArray) -> pa.Table:
 
     decided : whether the decision is one of the ``kept`` rows; else the one before stands
     """
-    import pyarrow as pa
-
     record = run.record
-    return pa.table(
+    return table(
         {
             "ts": instants(run.times),
             "nav": record.nav[0],
@@ -68,8 +51,6 @@ def nav_table(run: Replay, day_ends: IntArray, kept: IntArray) -> pa.Table:
 
 def trades_table(run: Replay) -> pa.Table:
     """Fills: the decision, the bar and the raw price, how it came, quantity in units, and costs in money."""
-    import pyarrow as pa
-
     filled, market, terms = run.record.filled[0], run.market, run.terms
     rows, columns = np.nonzero(filled)
     order = np.lexsort((columns, market.fill_at[rows, columns]))
@@ -81,7 +62,7 @@ def trades_table(run: Replay) -> pa.Table:
     how = run.record.how[0][rows, columns] if len(run.record.how[0]) else np.full(len(rows), AT_OPEN)
     slippage = np.where(how == AT_OPEN, terms.slippage[0][columns], 0.0)
     fee = np.where(how == WITHIN, terms.maker[0][columns], terms.taker[0][columns])
-    return pa.table(
+    return table(
         {
             "ts": instants(run.times[rows]),
             "at": instants(market.fill_at[rows, columns]),
