@@ -155,6 +155,10 @@ def decide(m, p, t, account, k, now):
 
     # 2 netting
     desired = [math.fsum(contribution[s][j] for s in strategies) for j in instruments]
+    # Wishes that cancel but for the last digits of a float cancel.
+    for j in instruments:
+        if abs(desired[j]) < 1e-14 * max(abs(contribution[s][j]) for s in strategies):
+            desired[j] = 0.0
 
     # 3 caps; what can't trade now keeps its holding, which takes room
     able = [m["tradable"][k][j] and not math.isnan(mark[j]) and not 0 <= m["gone"][j] <= k for j in instruments]

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 from books import HOUR, INF, Book, calm_book, hand_book, random_book
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tradeterm.engine.book import HALTED, State, new_record, new_state, state_of, terms_of
@@ -293,6 +293,8 @@ def test_a_strategy_that_may_not_short_never_holds_less_than_nothing(seed: int) 
 
 @settings(max_examples=100)
 @given(seed=seeds)
+@example(seed=11213)  # wishes that cancel but for rounding
+@example(seed=23437)
 def test_the_order_of_strategies_and_symbols_does_not_matter(seed: int) -> None:
     book = random_book(seed)
     rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ __all__ = ["contribute", "flag_of", "move_holdings", "net", "override", "settle_
 
 # Holdings below this many lots are rounding, not positions.
 _DUST = 1e-9
-# And so is what is left of a holding below this part of it.
+# And so is what is left of a holding, or of wishes that cancel, below this part of them.
 _ROUNDING = 1e-14
 
 
@@ -73,12 +73,17 @@ def contribute(market: Market, plan: Plan, row: int, worth: FloatArray, held: Fl
 
 @pasted
 def net(contribution: FloatArray, out: FloatArray) -> None:
-    """Step 2: sum over strategies, so that opposite wishes cancel. contribution (M, N), out (N,)."""
+    """Step 2: sum over strategies, so that opposite wishes cancel. contribution (M, N), out (N,).
+
+    What rounding leaves of wishes that cancel is nothing: its side would depend on the order of the strategies, and the
+    net cap takes from one side alone.
+    """
     for j in range(out.shape[0]):
-        total = 0.0
+        total, size = 0.0, 0.0
         for m in range(contribution.shape[0]):
             total += contribution[m, j]
-        out[j] = total
+            size += abs(contribution[m, j])
+        out[j] = total if abs(total) > _ROUNDING * size else 0.0
 
 
 @inner
