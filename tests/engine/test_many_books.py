@@ -19,6 +19,7 @@ HELD = (
     invariants.test_no_cap_is_exceeded_by_an_increase,
     invariants.test_what_strategies_hold_and_earn_sums_to_the_book,
     invariants.test_a_strategy_that_may_not_short_never_holds_less_than_nothing,
+    invariants.test_the_ladder_goes_up_only_below_the_recovery_level_or_when_a_halt_is_over,
     invariants.test_the_order_of_strategies_and_symbols_does_not_matter,
     invariants.test_fills_happen_only_where_a_bar_opens_before_the_next_decision,
     invariants.test_a_reduction_that_has_its_bar_is_never_cut,

@@ -10,7 +10,7 @@ from books import HOUR, INF, Book, calm_book, hand_book, random_book
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from tradeterm.engine.book import HALTED, State, new_record, new_state, state_of, terms_of
+from tradeterm.engine.book import HALTED, NORMAL, State, new_record, new_state, state_of, terms_of
 from tradeterm.engine.simulate import accrue, advance, advance_rows
 
 seeds = st.integers(0, 2**31)
@@ -289,6 +289,26 @@ def test_a_strategy_that_may_not_short_never_holds_less_than_nothing(seed: int) 
     state, record = book.run()
     assert record.held.min() >= 0.0
     assert state.held.min() >= 0.0
+
+
+@settings(max_examples=100)
+@given(seed=seeds)
+def test_the_ladder_goes_up_only_below_the_recovery_level_or_when_a_halt_is_over(seed: int) -> None:
+    book = random_book(seed) if seed % 3 else calm_book(seed)
+    _, record = book.run()
+    derisk, halt, recovery, _, wait = book.terms.ladder[0].tolist()
+    halted_at = 0
+    for k, now in enumerate(book.market.times.tolist()):
+        level, depth = record.ladder[0, k], record.drawdown[0, k]
+        before = record.ladder[0, k - 1] if k else NORMAL
+        halted_at = now if level == HALTED != before else halted_at
+        resumed = before == HALTED and now - halted_at >= wait
+        if level < before:
+            assert resumed if before == HALTED else depth < recovery, (seed, k)
+        if depth >= derisk:
+            assert level != NORMAL, (seed, k)
+        if depth >= halt:
+            assert level == HALTED, (seed, k)
 
 
 @settings(max_examples=100)
