@@ -13,6 +13,7 @@ import json
 import math
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -42,7 +43,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds (default 5)")
     parser.add_argument("--peers", type=Path, help="Python of an environment with vectorbt and raptorbt")
     parser.add_argument("--growth", action="store_true", help="measure growth with bars and symbols too")
+    parser.add_argument("--grown", type=int, nargs=3, metavar=("BARS", "SYMBOLS", "MODELS"), help="one size alone")
     given = parser.parse_args()
+    if given.grown:
+        grow(*given.grown)
+        return
     print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     jobs = workloads()
     found: dict[str, list[float]] = {name: [] for name in jobs}
@@ -167,19 +172,43 @@ def bare_many(close: np.ndarray, weights: np.ndarray, capital: float) -> tuple[f
     return nav / capital - 1.0, depth
 
 
+GROWN = ((2190, 10, 1), (21_900, 10, 1), (2190, 100, 1), (21_900, 100, 1), (2190, 1000, 1), (21_900, 1000, 1))
+MODELS = ((21_900, 10, 2), (21_900, 10, 4), (21_900, 10, 8), (21_900, 100, 4))
+
+
 def growth() -> None:
-    """Time and peak memory are of this process; weights change at every twentieth bar."""
-    print("\ngrowth: one strategy, weights that change at every twentieth bar")
-    for bars, count in ((2190, 10), (21_900, 10), (2190, 100), (21_900, 100), (2190, 1000), (21_900, 1000)):
-        prices = prices_of(walk(bars, count, 3))
-        rng = np.random.default_rng(4)
-        turns = rng.random((-(-bars // 20), count)) / count
-        weights = np.repeat(turns, 20, axis=0)[:bars]
-        book = Book(capital=1e8, fee=FEE, slippage=SLIPPAGE, band=0.001, **WIDE)
-        start = time.perf_counter()
-        backtest(prices, weights, book)
-        took = time.perf_counter() - start
-        print(f"{count:>5} symbols x {bars:>6} bars {took:>7.2f} s {took / bars / count * 1e9:>7.0f} ns a cell")
+    """Each size in a process of its own: the kernels are loaded, and the memory counted is the book's alone."""
+    print("\ngrowth: weights that change at every twentieth bar; memory above what a book of two bars takes")
+    little = grown(2, 1, 1)[1]
+    for bars, count, models in (*GROWN, *MODELS):
+        took, memory = grown(bars, count, models)
+        cells = bars * count * models
+        print(
+            f"{count:>5} symbols x {bars:>6} bars x {models} models {took:>7.3f} s {took / cells * 1e9:>7.0f} ns a cell"
+            f" {(memory - little) / 2**30:>6.2f} GB"
+        )
+
+
+def grown(bars: int, count: int, models: int) -> tuple[float, float]:
+    """Seconds and bytes of one size."""
+    words = [sys.executable, __file__, "--grown", str(bars), str(count), str(models)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    seconds, memory = json.loads(done.stdout)
+    return seconds, memory
+
+
+def grow(bars: int, count: int, models: int) -> None:
+    """Run one size and print its seconds and the peak memory of this process."""
+    prices = prices_of(walk(bars, count, 3))
+    book = Book(capital=1e8, fee=FEE, slippage=SLIPPAGE, band=0.001, **WIDE)
+    rng = np.random.default_rng(4)
+    turns = np.stack([rng.random((-(-bars // 20), count)) / count for _ in range(models)], axis=1)
+    weights = np.repeat(turns, 20, axis=0)[:bars]
+    backtest(prices_of(walk(60, count, 3)), np.zeros((60, models, count)), book)
+    start = time.perf_counter()
+    backtest(prices, weights, book)
+    took = time.perf_counter() - start
+    print(json.dumps((took, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)))
 
 
 if __name__ == "__main__":

@@ -81,6 +81,17 @@ def test_a_sweep_is_its_runs_one_by_one_whatever_the_chunks_and_threads() -> Non
     assert len(sweep(bars, book, 0, lambda own: wishes[:0], measure=lambda nav: nav[:, -1])) == 0
 
 
+def test_strategies_of_one_book_are_netted_and_each_books_its_own() -> None:
+    bars, book = walk(300, 2), Book(fee=0.001, slippage=0.0005)
+    one = np.repeat(np.random.default_rng(6).random((30, 2)) / 4.0, 10, axis=0)
+    other = np.roll(one, 5, axis=0) / 2.0
+    both = backtest(bars, np.stack([one, other], axis=1), book)
+    sum_of_both = backtest(bars, one + other, book)
+    np.testing.assert_allclose(both.nav, sum_of_both.nav, rtol=1e-12)
+    np.testing.assert_allclose(book.capital + both.record.pnl[0].sum(axis=1), both.nav, rtol=1e-12)
+    assert both.record.pnl[0, -1, 0] != pytest.approx(both.record.pnl[0, -1, 1])
+
+
 def test_metrics_are_those_of_the_nav_from_bar_to_bar() -> None:
     done = backtest(walk(500, 1), np.ones((500, 1)), Book(ladder=(0.9, 0.95)))
     returns = done.nav[1:] / done.nav[:-1] - 1.0

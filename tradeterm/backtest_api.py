@@ -34,7 +34,7 @@ _DERISK_FACTOR, _NO_RESUME = 0.5, math.inf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """Money, costs and limits of a book of one strategy; fractions, and of NAV where a weight is meant.
+    """Money, costs and limits of a book; fractions, and of NAV where a weight is meant.
 
     band : smaller changes of a weight are not traded; lot : units that quantities are whole numbers of, 0 for none
     fill : at the next bar's open, or at the close that the decision has seen (optimistic)
@@ -86,7 +86,9 @@ class Outcome:
 
 
 def backtest(prices: Prices, weights: FloatArray, book: Book) -> Outcome:
-    """Trade to ``weights`` (T, N), each row known when its bar closes.
+    """Trade to ``weights``, each row known when its bar closes.
+
+    weights : (T, N), or (T, M, N) of M strategies that share the book: they are netted, and each books its own PnL
 
     Raises
     ------
@@ -95,8 +97,10 @@ def backtest(prices: Prices, weights: FloatArray, book: Book) -> Outcome:
     """
     market, terms = _market(prices, book), _terms(prices, book)
     rows, count = market.mark.shape
-    record, state = new_record(1, rows, 1, count), new_state(1, 1, count, book.capital)
-    advance(market, _plan(weights[None]), terms, state, record, 0, rows)
+    wishes = weights[:, None] if weights.ndim == 2 else weights
+    strategies = wishes.shape[1]
+    record, state = new_record(1, rows, strategies, count), new_state(1, strategies, count, book.capital)
+    advance(market, _plan(wishes[None]), terms, state, record, 0, rows)
     return Outcome(nav=record.nav[0], record=record)
 
 
@@ -121,7 +125,7 @@ def sweep(
 
     def part(own: range) -> FloatArray:
         record, state = new_record(len(own), rows, 1, count, nav_only=True), new_state(len(own), 1, count, book.capital)
-        advance(market, _plan(weights(own)), terms, state, record, 0, rows)
+        advance(market, _plan(weights(own)[:, :, None]), terms, state, record, 0, rows)
         return measure(record.nav)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
@@ -190,12 +194,14 @@ def _terms(prices: Prices, book: Book) -> Terms:
 
 
 def _plan(weights: FloatArray) -> Plan:
-    runs, rows, count = weights.shape
+    """Plan of (R, T, M, N) weights, fractions of NAV."""
+    _, rows, strategies, count = weights.shape
+    by_holding = (1, strategies, count)
     return Plan(
-        weights=np.ascontiguousarray(weights, dtype=np.float64).reshape(runs, rows, 1, count),
-        budget=np.ones((1, rows, 1)),
-        multiplier=np.ones((1, 1, count)),
-        flags=np.zeros((1, 1, count), dtype=np.int8),
-        carries=np.ones((1, 1), dtype=np.bool_),
-        cap=np.full((1, 1), math.inf),
+        weights=np.ascontiguousarray(weights, dtype=np.float64),
+        budget=np.ones((1, rows, strategies)),
+        multiplier=np.ones(by_holding),
+        flags=np.zeros(by_holding, dtype=np.int8),
+        carries=np.ones((1, strategies), dtype=np.bool_),
+        cap=np.full((1, strategies), math.inf),
     )

@@ -18,13 +18,17 @@ from tradeterm.signals.watch import Watched
 
 BANDS = Bands(moderate=0.1, major=0.25, least=30, hit_rate_z=2.5)
 DAYS, TRAINED, WINDOW = 1000, 900, 60
-RNG = np.random.default_rng(3)
 START = 19_000 * DAY_NS
 
 
 def course(given: Shown) -> Course:
     """A course of which only what models are shown is asked."""
     return cast("Course", SimpleNamespace(strategy=SimpleNamespace(name="Some_v1"), shown=lambda: given))
+
+
+def noise(seed: int = 3) -> np.ndarray:
+    """Independent draws, the same in whatever order tests run."""
+    return np.random.default_rng(seed).normal(size=DAYS)
 
 
 def shown(values: np.ndarray, states: np.ndarray | None = None) -> Shown:
@@ -53,7 +57,7 @@ def watched(given: Shown, decisions: int = WINDOW) -> dict[str, Watched]:
 
 
 def test_independent_values_of_one_spread_are_stable_and_a_shift_of_one_deviation_is_major() -> None:
-    values = RNG.normal(size=DAYS)
+    values = noise()
     calm = watched(shown(values))["x"]
     assert (calm.band, calm.measure, calm.n, calm.strategy) == ("stable", "psi", WINDOW, "Some_v1")
     moved = values.copy()
@@ -62,7 +66,7 @@ def test_independent_values_of_one_spread_are_stable_and_a_shift_of_one_deviatio
 
 
 def test_the_value_is_the_index_of_the_newest_window_against_the_manifest() -> None:
-    values = RNG.normal(size=DAYS)
+    values = noise()
     given = shown(values)
     told = bins(given)["x"]
     now = np.histogram(values[-WINDOW:], bins=[-np.inf, *told["edges"], np.inf])[0]
@@ -70,7 +74,7 @@ def test_the_value_is_the_index_of_the_newest_window_against_the_manifest() -> N
 
 
 def test_a_slow_feature_is_no_drift_where_the_training_window_had_such_quarters() -> None:
-    slow = np.sin(np.arange(DAYS) * 2 * np.pi / 250) + 0.01 * RNG.normal(size=DAYS)
+    slow = np.sin(np.arange(DAYS) * 2 * np.pi / 250) + 0.01 * noise()
     found = watched(shown(slow))["x"]
     assert found.value is not None
     assert found.value > BANDS.major, "a quarter of a cycle lies in few of the deciles"
@@ -82,15 +86,15 @@ def test_a_slow_feature_is_no_drift_where_the_training_window_had_such_quarters(
 
 def test_a_state_that_the_training_window_never_had_is_drift() -> None:
     states = (np.arange(DAYS) % 2).astype(np.int8)[:, None]
-    calm = watched(shown(RNG.normal(size=DAYS), states))["regime equity"]
+    calm = watched(shown(noise(), states))["regime equity"]
     assert calm.band == "stable"
     states = states.copy()
     states[-WINDOW:] = 3
-    assert watched(shown(RNG.normal(size=DAYS), states))["regime equity"].band == "major"
+    assert watched(shown(noise(), states))["regime equity"].band == "major"
 
 
 def test_too_short_a_training_window_judges_nothing() -> None:
-    given = shown(RNG.normal(size=DAYS) + np.where(np.arange(DAYS) >= TRAINED, 5.0, 0.0))
+    given = shown(noise() + np.where(np.arange(DAYS) >= TRAINED, 5.0, 0.0))
     assert watched(given)["x"].band == "major"
     assert watched(given, decisions=TRAINED // 3)["x"].band == "unknown"
     nothing = replace(given, time_ns=given.time_ns[:0], features=given.features[:0], states=given.states[:0])
