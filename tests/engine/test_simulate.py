@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import numpy as np
@@ -215,6 +216,21 @@ def test_a_plan_may_be_written_while_rows_advance() -> None:
     book.plan.weights[0, 1, 0, 0] = 0.5
     next(steps)
     assert record.target[0, :, 0].tolist() == [300.0, 500.0]
+
+
+def test_rows_that_nobody_asks_for_are_not_advanced_and_nothing_is_kept() -> None:
+    book = hand_book([[100.0]] * 3, [[[0.3]]] * 3)
+    state, record = book.start()
+    record.nav[:] = -1.0
+    before = sys.getrefcount(record.nav)
+    steps = advance_rows(book.market, book.plan, book.terms, state, record)
+    next(steps)
+    del steps
+    left, nav = sys.getrefcount(record.nav), record.nav[0].tolist()
+    advance(book.market, book.plan, book.terms, state, record, 1, 3)
+    after = sys.getrefcount(record.nav)
+    assert nav == [100_000.0, -1.0, -1.0]
+    assert (left, after) == (before, before)
 
 
 @settings(max_examples=60)

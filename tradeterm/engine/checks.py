@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tradeterm.engine.jit import kernel, pasted
+from tradeterm.engine.jit import kernel, merged, pasted
 
 if TYPE_CHECKING:
     from tradeterm.engine.book import Market
@@ -42,7 +42,7 @@ def _fault_of_action(market: Market, row: int, j: int) -> int:
     return 0
 
 
-@pasted
+@merged
 def _fault_of_fill(market: Market, row: int, j: int) -> int:
     at = market.fill_at[row, j]
     if at < 0:

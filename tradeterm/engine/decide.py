@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tradeterm.engine.book import HALTED, NO_TRADE
-from tradeterm.engine.jit import inner, kernel, pasted
+from tradeterm.engine.jit import inner, kernel, merged, pasted
 from tradeterm.engine.portfolio import contribute, flag_of, net
 from tradeterm.engine.risk import TOLERANCE, asset_limit, ladder_factor, ladder_step, scale_to_caps
 
@@ -100,7 +100,7 @@ def dividend_at(market: Market, row: int, j: int) -> float:
     return float(market.dividend[row, j]) if market.dividend.shape[0] > 0 else 0.0
 
 
-@pasted
+@merged
 def value_book(market: Market, state: State, row: int, out: Decision) -> float:
     """Value the book at the closes known now: weights held, what can move, NAV and gross; returns NAV."""
     nav, gross = state.cash[0], 0.0
@@ -128,7 +128,7 @@ def _is_gone(market: Market, row: int, j: int) -> bool:
     return bool(0 <= market.gone[j] <= row)
 
 
-@pasted
+@merged
 def decide_row(market: Market, plan: Plan, terms: Terms, state: State, row: int, out: Decision) -> int:
     """Take one decision of one run; writes ``out`` and the ladder in ``state``.
 
@@ -199,7 +199,7 @@ def _keeps(market: Market, plan: Plan, state: State, row: int, m: int, j: int) -
     return bool(wish * state.held[m, j] > 0.0)
 
 
-@pasted
+@merged
 def nav_at_fill(market: Market, state: State, row: int) -> float:
     """Value of the book at the fill prices of a row, where there are any."""
     nav = float(state.cash[0])
@@ -225,7 +225,7 @@ def sizing_price(market: Market, row: int, j: int, at_fill: bool) -> float:
     return float(fill if math.isfinite(fill) and math.isfinite(mark) else mark)
 
 
-@pasted
+@merged
 def _size(market: Market, terms: Terms, state: State, row: int, nav: float, out: Decision) -> int:
     """Step 6: lots from weights at the sizing prices, what is too small to trade, and the orders to get there."""
     at_fill = terms.at_fill[0]

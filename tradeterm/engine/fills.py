@@ -17,7 +17,7 @@ import numpy as np
 from tradeterm.engine.actions import acts, apply_actions
 from tradeterm.engine.book import AT_OPEN, BEYOND, NO_FILL, WITHIN
 from tradeterm.engine.decide import split_at, whole_lots
-from tradeterm.engine.jit import inner, pasted
+from tradeterm.engine.jit import inner, merged, pasted
 from tradeterm.engine.portfolio import move_holdings
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _crosses(state: State, wanted: FloatArray, j: int) -> bool:
     return buys and sells
 
 
-@pasted
+@merged
 def _prepare(market: Market, terms: Terms, state: State, row: int, decision: Decision, bench: Bench) -> bool:
     """Say of each instrument when and how it moves; returns whether any does."""
     several = decision.wanted.shape[0] > 1
@@ -192,7 +192,7 @@ def _held_exposure(market: Market, state: State, row: int, asset_class: int) -> 
     return total
 
 
-@pasted
+@merged
 def _increase_factors(market: Market, terms: Terms, state: State, row: int, at: int, nav: float, bench: Bench) -> bool:
     """How much of the increases at one instant cash and headroom leave, by class; returns whether there are any.
 
@@ -234,7 +234,7 @@ def _class_room(
     return float(room / added) if added > room else 1.0
 
 
-@pasted
+@merged
 def _reduce(
     market: Market, terms: Terms, state: State, decision: Decision, at: int, bench: Bench, filled: FloatArray
 ) -> None:
@@ -252,7 +252,7 @@ def _reduce(
             bench.rest[j] = _within_room(order - reduction, bench.room[j])
 
 
-@pasted
+@merged
 def _increase(market: Market, terms: Terms, state: State, at: int, bench: Bench, filled: FloatArray) -> None:
     for j in range(filled.shape[0]):
         if bench.at[j] == at and bench.rest[j] != 0.0:
@@ -266,7 +266,7 @@ def _increase(market: Market, terms: Terms, state: State, at: int, bench: Bench,
             bench.rest[j] = 0.0
 
 
-@pasted
+@merged
 def _hand_out(
     market: Market, terms: Terms, state: State, row: int, decision: Decision, at: int, bench: Bench, filled: FloatArray
 ) -> None:
@@ -282,7 +282,7 @@ def _hand_out(
         move_holdings(state, j, decision.wanted[:, j], filled[j], price, market.unit[j], cost, instant, factor)
 
 
-@pasted
+@merged
 def fill_row(
     market: Market, terms: Terms, state: State, row: int, decision: Decision, bench: Bench, filled: FloatArray
 ) -> bool:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tradeterm.engine.book import NO_TRADE, REDUCE_ONLY
-from tradeterm.engine.jit import inner, kernel, pasted
+from tradeterm.engine.jit import inner, kernel, merged, pasted
 
 if TYPE_CHECKING:
     from tradeterm.core.types import FloatArray
@@ -49,7 +49,7 @@ def strategy_factor(contribution: FloatArray, cap: float, m: int) -> float:
     return float(cap / total) if total > cap else 1.0
 
 
-@pasted
+@merged
 def contribute(market: Market, plan: Plan, row: int, worth: FloatArray, held: FloatArray, out: FloatArray) -> None:
     """Step 1: strategy weight x budget x multiplier, then flags, then the strategy's own cap.
 
@@ -91,7 +91,7 @@ def _side(wish: float) -> int:
     return 1 if wish > 0.0 else -1
 
 
-@pasted
+@merged
 def move_holdings(
     state: State,
     j: int,
@@ -174,7 +174,7 @@ def settle_dust(state: State, m: int, j: int) -> bool:
     return True
 
 
-@pasted
+@merged
 def _move(
     state: State,
     m: int,

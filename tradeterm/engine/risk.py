@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tradeterm.engine.book import DERISKED, HALTED, NORMAL
-from tradeterm.engine.jit import inner, kernel, pasted
+from tradeterm.engine.jit import inner, kernel, merged, pasted
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray, IntArray
@@ -30,7 +30,7 @@ def _fit(wanted: float, cap: float, fixed: float) -> float:
     return room / wanted if wanted > room else 1.0
 
 
-@pasted
+@merged
 def scale_to_caps(
     desired: FloatArray,
     position: FloatArray,
@@ -121,7 +121,7 @@ def _fit_net(desired: FloatArray, position: FloatArray, movable: BoolArray, cap:
     return factor
 
 
-@pasted
+@merged
 def ladder_step(state: State, terms: Terms, nav: float, time_ns: int) -> float:
     """Step 4a: move the ladder by the drawdown at this NAV; returns the drawdown (>= 0).
 

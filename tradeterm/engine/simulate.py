@@ -6,7 +6,8 @@ Rows at which nothing can change are not decided anew (:mod:`tradeterm.engine.st
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,19 +16,19 @@ from tradeterm.core.time import DAY_NS
 from tradeterm.engine.book import NO_FILL, plan_of, record_of, state_of, terms_of
 from tradeterm.engine.decide import decide_row, new_decision
 from tradeterm.engine.fills import fill_row, new_bench
-from tradeterm.engine.jit import inner, kernel, maker, pasted
+from tradeterm.engine.jit import inner, kernel, maker, merged, pasted
 from tradeterm.engine.steady import LONGEST, is_steady, new_changes, new_span, stand, stands, unchanged_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
-    from tradeterm.core.types import FloatArray
+    from tradeterm.core.types import BoolArray, FloatArray
     from tradeterm.engine.book import Market, Plan, Record, State, Terms
     from tradeterm.engine.decide import Decision
     from tradeterm.engine.fills import Bench
     from tradeterm.engine.steady import Changes, Span
 
-__all__ = ["accrue", "advance", "advance_rows", "advance_runs"]
+__all__ = ["accrue", "advance", "advance_rows"]
 
 _YEAR_NS = 365.0 * DAY_NS
 # Rows of the first block that is tried after a decision.
@@ -70,7 +71,7 @@ def _borrow(market: Market, terms: Terms, state: State, row: int, j: int, years:
             state.strategy_cash[m] -= paid * (-state.held[m, j] / short)
 
 
-@pasted
+@merged
 def _note(market: Market, state: State, record: Record, row: int, decision: Decision) -> None:
     """Record what the decision found and decided."""
     record.nav[row] = decision.totals[0]
@@ -165,7 +166,7 @@ def _advance_run(
 
 
 @maker
-def advance_runs(
+def _advance_runs(
     market: Market,
     plan: Plan,
     terms: Terms,
@@ -195,36 +196,31 @@ def advance_runs(
 
 
 @maker
-def _rows(
+def _advancing(
     market: Market,
     plan: Plan,
     terms: Terms,
     state: State,
     record: Record,
+    start: int,
+    stop: int,
+    step: int,
+    going: BoolArray,
     changes: Changes,
     decision: Decision,
     bench: Bench,
     span: Span,
     filled: FloatArray,
 ) -> Iterator[int]:
-    mine, bounds, book, into = plan_of(plan, 0), terms_of(terms, 0), state_of(state, 0), record_of(record, 0)
-    for row in range(len(market.times)):
-        yield _advance_run(market, mine, bounds, book, into, row, row + 1, changes, decision, bench, span, filled)
-
-
-def advance_rows(market: Market, plan: Plan, terms: Terms, state: State, record: Record) -> Iterator[int]:
-    """Decide and fill one row of one run at each step, by the plan's row as it is then; yields the row.
+    """Decide and fill rows [start, stop) of one run, ``step`` at a time; yields 0 or the error code of each part.
 
     The arrays are taken out of their tuples once: to do so at each row takes longer than to decide.
-
-    Raises
-    ------
-    BadMarket
-        When a target quantity is not finite or not exact in float64 (above 2**53 lots).
+    going : (1,) whether to go on
     """
-    for row, error in enumerate(_rows(market, plan, terms, state, record, *_room(market, state, terms))):
-        _refuse(error, row, row + 1)
-        yield row
+    for row in range(start, stop, step):
+        if going[0]:
+            end = min(row + step, stop)
+            yield _advance_run(market, plan, terms, state, record, row, end, changes, decision, bench, span, filled)
 
 
 def advance(market: Market, plan: Plan, terms: Terms, state: State, record: Record, start: int, stop: int) -> None:
@@ -235,8 +231,49 @@ def advance(market: Market, plan: Plan, terms: Terms, state: State, record: Reco
     BadMarket
         When a target quantity is not finite or not exact in float64 (above 2**53 lots).
     """
-    error = advance_runs(market, plan, terms, state, record, start, stop, *_room(market, state, terms))
-    _refuse(error, start, stop)
+    if len(state.cash) == 1:
+        # Of one run alone the kernel is that of `advance_rows`: one less to compile.
+        with closing(_parts(market, plan, terms, state, record, start, stop, max(1, stop - start))) as parts:
+            for error in parts:
+                _refuse(error, start, stop)
+    else:
+        _refuse(
+            _advance_runs(market, plan, terms, state, record, start, stop, *_room(market, state, terms)), start, stop
+        )
+
+
+def advance_rows(market: Market, plan: Plan, terms: Terms, state: State, record: Record) -> Iterator[int]:
+    """Decide and fill one row of one run at each step, by the plan's row as it is then; yields the row.
+
+    Raises
+    ------
+    BadMarket
+        When a target quantity is not finite or not exact in float64 (above 2**53 lots).
+    """
+    with closing(_parts(market, plan, terms, state, record, 0, len(market.times), 1)) as parts:
+        for row, error in enumerate(parts):
+            _refuse(error, row, row + 1)
+            yield row
+
+
+def _parts(
+    market: Market, plan: Plan, terms: Terms, state: State, record: Record, start: int, stop: int, step: int
+) -> Generator[int, None, None]:
+    room, going = _room(market, state, terms), np.ones(1, dtype=np.bool_)
+    only: tuple[Any, ...] = (market, *map(_only, (plan, terms, state, record)), start, stop, step, going, *room)
+    advancing = _advancing(*only)
+    try:
+        yield from advancing
+    finally:
+        # A compiled generator keeps what it was given for good unless it comes to its end.
+        going[0] = False
+        for _ in advancing:
+            pass
+
+
+def _only(part: Any) -> Any:
+    """Views of the only run's arrays; what is one number of it stays an array of one."""
+    return type(part)(*(values[0] if values.ndim > 1 else values[:1] for values in part))
 
 
 def _room(market: Market, state: State, terms: Terms) -> tuple[Changes, Decision, Bench, Span, FloatArray]:

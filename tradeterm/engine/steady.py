@@ -16,7 +16,7 @@ import numpy as np
 
 from tradeterm.engine.actions import acts
 from tradeterm.engine.book import HALTED, NO_FILL, NORMAL
-from tradeterm.engine.jit import extremes, inner, pasted
+from tradeterm.engine.jit import extremes, inner, merged, pasted
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray
@@ -84,7 +84,7 @@ def is_steady(state: State, decision: Decision) -> bool:
     return True
 
 
-@pasted
+@merged
 def unchanged_until(market: Market, plan: Plan, terms: Terms, changes: Changes, row: int, stop: int) -> int:
     """First row of [row, stop), at most a block, at which a weight or anything else is not as at the row before."""
     if plan.weights.shape[1] * plan.weights.shape[2] > 1:
@@ -238,7 +238,7 @@ def _matters(state: State, decision: Decision, j: int) -> bool:
     return found
 
 
-@pasted
+@merged
 def _measure(
     market: Market, state: State, record: Record, row: int, end: int, at_fill: bool, decision: Decision, span: Span
 ) -> None:
@@ -308,7 +308,7 @@ def _ladder_stays(terms: Terms, state: State, span: Span) -> bool:
     return bool(state.ladder[0] == NORMAL or high <= state.peak[0] * (1.0 - terms.ladder[2] * (1.0 + _NEAR) - _NEAR))
 
 
-@pasted
+@merged
 def _within_caps(market: Market, terms: Terms, state: State, row: int, span: Span) -> bool:
     """Whether what is held is clear of every cap: a breach is reduced, however small."""
     most = span.nav[0] * (1.0 - _NEAR)
@@ -347,7 +347,7 @@ def _high(factor: float, low: float, high: float) -> float:
     return max(factor * low, factor * high)
 
 
-@pasted
+@merged
 def _within_band(market: Market, terms: Terms, state: State, decision: Decision, span: Span) -> bool:
     """Whether every holding stays so near to its wish that no order and no crossing comes of it.
 
@@ -414,7 +414,7 @@ def _would_cross(
     return buys and sells
 
 
-@pasted
+@merged
 def stands(
     market: Market, terms: Terms, state: State, record: Record, row: int, end: int, decision: Decision, span: Span
 ) -> bool:
@@ -425,7 +425,7 @@ def stands(
     return _within_caps(market, terms, state, row, span) and _within_band(market, terms, state, decision, span)
 
 
-@pasted
+@merged
 def stand(market: Market, state: State, record: Record, row: int, end: int, decision: Decision, span: Span) -> None:
     """Let the decision before be that of every row of [row, end), and record it."""
     if record.filled.shape[0] > 0:
@@ -437,7 +437,7 @@ def stand(market: Market, state: State, record: Record, row: int, end: int, deci
     state.peak[0] = max(state.peak[0], span.nav[1])
 
 
-@pasted
+@merged
 def _record_book(market: Market, state: State, record: Record, row: int, end: int, decision: Decision) -> None:
     _set(record.cash, row, end, state.cash[0])
     _set(record.interest, row, end, state.interest[0])
@@ -465,7 +465,7 @@ def _relate(nav: FloatArray, gross: FloatArray, drawdown: FloatArray, row: int, 
         drawdown[k] = 1.0 - nav[k] / peak
 
 
-@pasted
+@merged
 def _record_holdings(market: Market, state: State, record: Record, row: int, end: int, decision: Decision) -> None:
     instruments, strategies = decision.order.shape[0], decision.wanted.shape[0]
     for j in range(instruments):
