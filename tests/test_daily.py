@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from desks import STOCKED, Bench, copied
+from fault.dying import answers
 
 from tradeterm import killfile
 from tradeterm.core.errors import FactConflict, LockHeld, SourceDown
@@ -97,32 +96,23 @@ def test_two_workspaces_with_the_same_past_agree_on_every_fact(
     assert (other.facts(), files(other)) == undisturbed
 
 
-def _points(bench: Bench, tmp_path: Path) -> int:
-    counted = copied(bench, tmp_path / "counted")
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(counted.root), iso(ASOF), "0"], capture_output=True, text=True, check=True
-    )
-    return int(done.stdout)
-
-
 def test_a_kill_anywhere_and_the_same_command_again_end_in_the_same_state(
     bench: Bench, undisturbed: tuple[dict, dict], tmp_path: Path
 ) -> None:
     """Killed before and after each kind of write, in every step: renames, syncs and ledger appends."""
-    points = _points(bench, tmp_path)
+    (points,) = answers(SCRIPT, [(0, copied(bench, tmp_path / "counted").root)], iso(ASOF))
     assert points > 60
     chosen = sorted({1, 2, points - 1, points, *range(3, points, max(1, points // 12))})
-    for number in chosen:
-        hurt = copied(bench, tmp_path / f"hurt{number}")
-        done = subprocess.run(
-            [sys.executable, str(SCRIPT), str(hurt.root), iso(ASOF), str(number)], capture_output=True, check=False
-        )
-        assert done.returncode == -signal.SIGKILL, (number, done.stderr.decode()[-500:])
+    benches = {number: copied(bench, tmp_path / f"hurt{number}") for number in chosen}
+    told = answers(SCRIPT, [(number, hurt.root) for number, hurt in benches.items()], iso(ASOF))
+    assert told == [-signal.SIGKILL] * len(chosen)
+    for number, hurt in benches.items():
         store = BarStore(hurt.workspace.data)
         assert all(len(store.read(key)) for key in list(store.keys()))
         daily(hurt)
         assert hurt.facts() == undisturbed[0], number
-        assert {name: files(hurt)[name] for name in undisturbed[1]} == undisturbed[1], number
+        kept = files(hurt)
+        assert {name: kept[name] for name in undisturbed[1]} == undisturbed[1], number
         with Ledger.reader(hurt.workspace.results) as reader:
             assert reader.verify().ok, number
 

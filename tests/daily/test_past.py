@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desks import STOCKED, Bench, copied
+from fault.dying import answers
 
 from tradeterm.core.errors import LockHeld, UsageError
 from tradeterm.core.time import DAY_NS, iso
@@ -100,15 +99,14 @@ def test_a_replay_backwards_and_one_beside_a_daily_are_refused(bench: Bench) -> 
 def test_a_replay_killed_anywhere_and_started_again_ends_in_the_same_state(bench: Bench, tmp_path: Path) -> None:
     undisturbed = copied(bench, tmp_path / "undisturbed")
     replayed(undisturbed, 6)
-    counted = copied(bench, tmp_path / "counted")
-    words = [sys.executable, str(SCRIPT), str(counted.root), iso(STOCKED), "0", iso(STOCKED - 6 * DAY_NS)]
-    points = int(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    days = (iso(STOCKED), iso(STOCKED - 6 * DAY_NS))
+    (points,) = answers(SCRIPT, [(0, copied(bench, tmp_path / "counted").root)], *days)
     assert points > 20
-    for number in sorted({1, points, *range(3, points, max(1, points // 5))}):
-        hurt = copied(bench, tmp_path / f"hurt{number}")
-        words[2], words[4] = str(hurt.root), str(number)
-        done = subprocess.run(words, capture_output=True, check=False)
-        assert done.returncode == -signal.SIGKILL, (number, done.stderr.decode()[-500:])
+    numbers = sorted({1, points, *range(3, points, max(1, points // 5))})
+    benches = {number: copied(bench, tmp_path / f"hurt{number}") for number in numbers}
+    told = answers(SCRIPT, [(number, hurt.root) for number, hurt in benches.items()], *days)
+    assert told == [-signal.SIGKILL] * len(numbers)
+    for number, hurt in benches.items():
         replayed(hurt, 6)
         assert hurt.facts() == undisturbed.facts(), number
         with Ledger.reader(hurt.workspace.results) as reader:

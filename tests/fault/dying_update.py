@@ -1,19 +1,13 @@
-"""Run an update that is killed by SIGKILL at the n-th point where it has written, or is about to write, something.
+"""Updates that die; see dying.py.
 
-python dying_update.py FOLDER N    (N = 0: count the points, print them, and live)
-
-FOLDER gets data/ and results/. The source holds 30 hours, the first of them told otherwise than what is stored.
+A folder gets data/ and results/. The source holds 30 hours, the first of them told otherwise than what is stored.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "data"))
 
@@ -46,28 +40,12 @@ def second(folder: Path) -> RefreshReport:
 
 
 def main() -> None:
-    fatal, points, lock = int(sys.argv[2]), [0], threading.Lock()
+    from dying import Points, children
 
-    def point() -> None:
-        with lock:
-            points[0] += 1
-            if points[0] == fatal:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            point()
-            try:
-                return function(*args, **kwargs)
-            finally:
-                point()
-
-        return wrapped
-
+    points = Points()
     for module, name in ((os, "replace"), (os, "fsync"), (Ledger, "append_many")):
-        setattr(module, name, deadly(getattr(module, name)))
-    second(Path(sys.argv[1]))
-    print(points[0])
+        points.around(module, name)
+    children(second, points)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from dying import answers
 from dying_update import first, second
 
 from tradeterm.core.market import BarKey
@@ -50,26 +50,22 @@ def undisturbed(stocked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def killed(folder: Path, number: int) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, str(SCRIPT), str(folder), str(number)]
-    return subprocess.run(words, capture_output=True, text=True, check=False)
-
-
 def test_a_kill_anywhere_leaves_old_or_new_files_and_no_change_unrecorded(
     stocked: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     counted = tmp_path / "counted"
     shutil.copytree(stocked, counted)
-    points = int(killed(counted, 0).stdout)
+    (points,) = answers(SCRIPT, [(0, counted)])
     assert points > 30
     old, new = contents(stocked), contents(undisturbed)
     assert old.keys() == new.keys()
     assert len(old) == 6
-    for number in sorted({1, 2, points - 1, points, *range(3, points, max(1, points // 14))}):
-        folder = tmp_path / f"killed{number}"
+    numbers = sorted({1, 2, points - 1, points, *range(3, points, max(1, points // 14))})
+    folders = {number: tmp_path / f"killed{number}" for number in numbers}
+    for folder in folders.values():
         shutil.copytree(stocked, folder)
-        done = killed(folder, number)
-        assert done.returncode == -signal.SIGKILL, (number, done.stderr[-500:])
+    assert answers(SCRIPT, folders.items()) == [-signal.SIGKILL] * len(numbers)
+    for number, folder in folders.items():
         left = contents(folder)
         assert all(left[key] in (old[key], new[key]) for key in old), number
         # What differs from before was recorded before it was stored.
