@@ -43,6 +43,8 @@ if os.geteuid() == 0:
 sys.argv = ["tradeterm", *[word.replace("2024-06-03", "2024-06-04") for word in words]]
 sys.exit(main())
 """
+# A writer that waits for the ledger's lock gives up sooner.
+_IMPATIENT = "from tradeterm.store.ledger import Ledger; Ledger.__init__.__kwdefaults__['timeout_s'] = 0.5; "
 _FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); "
 _MAIN = "import sys; from tradeterm.__main__ import main; sys.argv[0] = 'tradeterm'; sys.exit(main())"
 
@@ -140,7 +142,7 @@ def test_a_ledger_held_by_a_frozen_writer_is_lock_held_and_readers_go_on(bench: 
     try:
         assert holder.stdout.readline() == "held\n"
         holder.send_signal(signal.SIGSTOP)
-        done = daily(bench.root)
+        done = daily(bench.root, before=_IMPATIENT)
         assert done.returncode == 3
         assert str(holder.pid) in said(done)
         assert tradeterm(bench.root, "status", "--json").returncode == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import _wait
 from textual.widgets import Input, TextArea
 
 from tradeterm.config.load import load_settings
@@ -29,6 +30,16 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setattr(Input.cursor_blink, "_default", False)
     monkeypatch.setattr(TextArea.cursor_blink, "_default", False)
+
+
+@pytest.fixture(autouse=True)
+def quick_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pilot sees sooner that nothing moves.
+
+    It takes an app for idle that has computed next to nothing for a while, and after a key looks twice: both looks
+    together are longer than a frame, so what a frame paints or lays out is still waited for.
+    """
+    monkeypatch.setattr(_wait, "SLEEP_GRANULARITY", 0.01)
 
 
 @pytest.fixture
