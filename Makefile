@@ -25,7 +25,7 @@ install: $(RUN_STAMP) ## Install the package and its locked dependencies into .v
 test: $(DEV_STAMP) ## Run all tests (ARGS="tests/config -k merge" for some)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-test-long: $(DEV_STAMP) ## Hold the kernel against 10,000 random books (some minutes)
+test-long: $(DEV_STAMP) ## Hold the kernel against 10,000 random books, kill a daily run at 60 points (some minutes)
 	@$(BIN)/python -m pytest -n 2 -m long --timeout 1800 $(ARGS)
 
 check: lint types imports test ## Everything that CI runs: format, lint, types, import contracts, tests
