@@ -104,7 +104,7 @@ def test_too_short_a_training_window_judges_nothing() -> None:
     assert {item.band for item in found} == {"unknown"}
 
 
-def test_what_is_usual_is_the_largest_of_half_overlapping_windows() -> None:
+def test_what_is_usual_is_the_largest_of_overlapping_windows() -> None:
     times = np.repeat(np.arange(8), 2)
     placed = np.array([0, 0, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 0, 1])
     whole = [8, 8]

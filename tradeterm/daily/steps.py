@@ -208,6 +208,7 @@ def _watched(night: Night) -> list[Any]:
             decisions=lines.window,
             per_decision=sum(len(member.symbols) for member in run.spec.members),
         ),
+        decisions=lines.window,
         bands=bands,
     )
     for learned in night.book.learned:

@@ -151,7 +151,8 @@ def drift_of_counts(
     found, chance = psi(expected, actual), chance_psi(len(expected), before, n)
     if n < bands.least or usual is None:
         return Drift(psi=found, chance=chance, band="unknown", n=n)
-    return Drift(psi=found, chance=chance, band=_band(found, max(bands.moderate, chance, usual), bands.major), n=n)
+    band = "stable" if found <= usual else _band(found, max(bands.moderate, chance), bands.major)
+    return Drift(psi=found, chance=chance, band=band, n=n)
 
 
 def unusual_psi(placed: IntArray, times: IntArray, bins: int, decisions: int) -> float | None:
@@ -159,15 +160,15 @@ def unusual_psi(placed: IntArray, times: IntArray, bins: int, decisions: int) ->
 
     placed : (S,) bin of each value; times : (S,) its instant, ascending
 
-    Windows overlap by half. Values that hardly change from one instant to the next lie in few bins for long, which no
-    formula of independent samples knows of.
+    A window begins at every eighth of one. Values that hardly change from one instant to the next lie in few bins for
+    long, which no formula of independent samples knows of.
     """
     moments, first = np.unique(times, return_index=True)
     if len(moments) < _WINDOWS * decisions:
         return None
     bounds = np.append(first, len(times))
     whole = np.bincount(placed, minlength=bins)
-    starts = range(0, len(moments) - decisions + 1, max(1, decisions // 2))
+    starts = range(0, len(moments) - decisions + 1, max(1, decisions // 8))
     parts = [placed[bounds[start] : bounds[start + decisions]] for start in starts]
     return max(psi(whole, np.bincount(part, minlength=bins)) for part in parts)
 

@@ -1,4 +1,4 @@
-"""Drift of a rule-based strategy: of the sides it takes against its replay, and of its hits against its odds."""
+"""Drift of a strategy: of the sides it takes against its replay, and of its hits against its odds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tradeterm.core.time import from_iso
-from tradeterm.engine.drift import drift_of_counts, hit_rate_drift
+from tradeterm.core.time import DAY_NS, from_iso
+from tradeterm.engine.drift import drift_of_counts, hit_rate_drift, unusual_psi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,19 +58,34 @@ def recent_signals(
 
 
 def watch(
-    run: Replay, recent: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]], *, bands: Bands
+    run: Replay,
+    recent: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]],
+    *,
+    decisions: int,
+    bands: Bands,
 ) -> list[Watched]:
-    """Watch every strategy of a book: sides now against those of its replay, hits against the odds that were told."""
+    """Watch every strategy of a book: sides now against those of its replay, hits against the odds that were told.
+
+    recent : signals of the newest ``decisions`` nights with their outcomes
+
+    A strategy keeps a side for weeks: what counts as drift is a distance that no window of so many nights had within
+    the replay itself.
+    """
     found = []
+    nights = np.flatnonzero(run.times[:-1] % DAY_NS == 0)
     for m, member in enumerate(run.spec.members):
         name = member.strategy.name
         version = f"{name}@{member.strategy.version}"
         own = [pair for pair in recent if str(pair[0]["model_version"]).partition("+")[0] == version]
         columns = [run.panel.column(symbol) for symbol in member.symbols]
-        taken = np.sign(run.weights[:-1, m, columns])
-        expected = [int(np.count_nonzero(taken == side)) for side in (1, -1, 0)]
+        taken = np.sign(run.weights[nights, m][:, columns]).astype(np.int64)
+        # Places in _SIDES.
+        placed = np.array([2, 0, 1])[taken].ravel()
+        expected = np.bincount(placed, minlength=len(_SIDES))
         count = Counter(str(signal["side"]) for signal, _ in own)
-        sides = drift_of_counts(expected, [count[side] for side in _SIDES], bands=bands)
+        window = min(decisions, len({signal["ts"] for signal, _ in own}))
+        usual = unusual_psi(placed, np.repeat(nights, len(columns)), len(_SIDES), window) if window else None
+        sides = drift_of_counts(expected, [count[side] for side in _SIDES], bands=bands, usual=usual)
         found.append(Watched(strategy=name, feature="side", measure="psi", value=sides.psi, band=sides.band, n=sides.n))
         told = [(signal, out) for signal, out in own if out is not None and out["hit"] is not None]
         told = [(signal, out) for signal, out in told if signal["prob"] is not None]
