@@ -23,7 +23,7 @@ run: $(RUN_STAMP) ## Install what is needed, then run the whole day on the sampl
 install: $(RUN_STAMP) ## Install the package and its locked dependencies into .venv
 
 test: $(DEV_STAMP) ## Run all tests (ARGS="tests/config -k merge" for some)
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(ARGS)
 
 test-long: $(DEV_STAMP) ## Hold the kernel against 10,000 random books, kill a daily run at 60 points (some minutes)
 	@$(BIN)/python -m pytest -n 2 -m long --timeout 1800 $(ARGS)

@@ -91,7 +91,7 @@ def test_an_installation_that_broke_off_is_done_again(installed: Path) -> None:
 def test_the_development_installation_serves_run_too(installed: Path) -> None:
     make(installed, "test")
     assert "-r requirements-dev.lock" in asked(installed)[0]
-    assert asked(installed)[2] == "-m pytest -n 2"
+    assert asked(installed)[2] == "-m pytest -n 3"
     make(installed, "run")
     assert len(asked(installed)) == 3
 
