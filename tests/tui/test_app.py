@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from fixed_views import BOOK, DATA, NOW, RUN, RUNS, VIEWS, run_row, series
 from pydantic import SecretStr
+from textual import events
 from textual.message import Message
 from textual.pilot import Pilot
 
@@ -22,7 +23,8 @@ from tradeterm.config.settings import Settings
 from tradeterm.config.workspace import Workspace
 from tradeterm.store.ledger import Ledger
 from tradeterm.tui.app import TradetermApp, command_of
-from tradeterm.tui.messages import PollerStopped, RunRead, ViewUpdated
+from tradeterm.tui.jobs import Job
+from tradeterm.tui.messages import JobMoved, LatchMoved, PollerStopped, RunRead, ViewUpdated
 from tradeterm.tui.screens.work import WorkScreen
 from tradeterm.tui.widgets.grid import Grid
 
@@ -367,6 +369,25 @@ async def test_what_came_of_a_command_stays_until_the_next_one(scripted: Callabl
         await until(pilot, lambda: not app.runner.running)
     # What it told on the way is not left behind.
     assert not list((app.workspace.logs / "jobs").glob("*.progress"))
+
+
+async def test_news_that_come_while_the_app_ends_harm_nothing(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app()
+    ends = 0
+
+    def tell(message: Message) -> None:
+        nonlocal ends
+        if isinstance(message, events.Unmount):
+            ends += 1
+            job = Job(number=ends, name="update", pane="data", output=tmp_path / "out", errors=tmp_path / "err", code=0)
+            app.post_message(JobMoved(job))
+            app.post_message(ViewUpdated("data", DATA))
+            app.post_message(LatchMoved())
+
+    async with app.run_test(size=(80, 24), message_hook=tell) as pilot:
+        await pilot.press("1")
+    assert ends > 10
+    assert app.crash_log is None
 
 
 async def test_a_command_that_was_partly_done_says_what_failed(scripted: Callable[[str], TradetermApp]) -> None:

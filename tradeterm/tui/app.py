@@ -140,7 +140,7 @@ class TradetermApp(App[object]):
         """Catch the kill key before it is queued: whatever has focus, whatever is busy, whatever is bound."""
         if isinstance(message, events.Key) and message.key in keys.KILL_KEYS and not message.is_forwarded:
             self._trip_by_key()
-            if self._running and self._screen_stack:
+            if self._open_screens():
                 self.call_next(self.show_latch)
             return True
         return super().post_message(message)
@@ -153,7 +153,7 @@ class TradetermApp(App[object]):
     def show_latch(self) -> None:
         """Show on every screen whether the latch stands, and what mode this is."""
         self.set_class(self.mode == "LIVE", "-live")
-        for screen in self.screen_stack:
+        for screen in self._open_screens():
             for bar in screen.query(StatusBar):
                 bar.show()
 
@@ -196,31 +196,31 @@ class TradetermApp(App[object]):
 
     def on_series_read(self, message: SeriesRead) -> None:
         """Show a bar file that its detail asked for."""
-        for screen in self.screen_stack:
+        for screen in self._open_screens():
             if isinstance(screen, SeriesScreen) and screen.key == message.key:
                 screen.take(message.found, message.bars)
 
     def on_performance_read(self, message: PerformanceRead) -> None:
         """Show a run that its screen asked for."""
-        for screen in self.screen_stack:
+        for screen in self._open_screens():
             if isinstance(screen, RunScreen) and screen.run_id == message.run_id:
                 screen.take(message.found, message.run)
 
     def on_comparison_read(self, message: ComparisonRead) -> None:
         """Show runs side by side that their screen asked for."""
-        for screen in self.screen_stack:
+        for screen in self._open_screens():
             if isinstance(screen, CompareScreen) and screen.run_ids == message.run_ids:
                 screen.take(message.found)
 
     def on_scores_read(self, message: ScoresRead) -> None:
         """Show the scores that their screen asked for."""
-        for screen in self.screen_stack:
+        for screen in self._open_screens():
             if isinstance(screen, ScoresScreen):
                 screen.take(message.found)
 
     def on_why_read(self, message: WhyRead) -> None:
         """Show a decision that its screen asked for."""
-        for screen in self.screen_stack:
+        for screen in self._open_screens():
             if isinstance(screen, WhyScreen) and screen.asked == message.asked:
                 screen.take(message.found)
 
@@ -231,15 +231,13 @@ class TradetermApp(App[object]):
     def take_view(self, name: str, view: Any, trouble: str | None = None) -> None:
         """Keep a read model and show it where it belongs."""
         self.views[name] = (view, trouble)
-        if not self._screen_stack:
-            return
         if name == "status":
             self.show_latch()
         work_screen = self._work_screen()
         if work_screen is not None:
             work_screen.show(name, view, trouble)
         if name == "data" and view is not None:
-            for screen in self._screen_stack:
+            for screen in self._open_screens():
                 if isinstance(screen, SeriesScreen):
                     screen.follow(view)
 
@@ -370,7 +368,11 @@ class TradetermApp(App[object]):
 
     def _work_screen(self) -> WorkScreen | None:
         """Return the work screen once its panes are there; what comes before is shown when they are."""
-        return next((each for each in self._screen_stack if isinstance(each, WorkScreen) and each.is_mounted), None)
+        return next((each for each in self._open_screens() if isinstance(each, WorkScreen) and each.is_mounted), None)
+
+    def _open_screens(self) -> tuple[Screen[Any], ...]:
+        """Screens that can be written on: none while the app ends, when widgets go one by one."""
+        return tuple(self._screen_stack) if self.is_running else ()
 
     # Crashes
 

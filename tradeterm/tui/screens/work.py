@@ -98,6 +98,8 @@ class WorkScreen(Screen[None]):
         self.call_after_refresh(self._show_known)
 
     def _show_known(self) -> None:
+        if not self.app.is_running:
+            return
         self.desk.show_latch()
         for name, (view, trouble) in self.desk.views.items():
             self.show(name, view, trouble)
