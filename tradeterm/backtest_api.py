@@ -15,13 +15,13 @@ import numpy as np
 
 from tradeterm.core.errors import BadMarket
 from tradeterm.core.time import iso
-from tradeterm.engine.book import Market, Plan, Terms, new_record, new_state
+from tradeterm.engine.book import Market, Plan, Terms, first_runs, new_record, new_state
 from tradeterm.engine.checks import FAULTS, first_fault
 from tradeterm.engine.metrics import DayNav, nav_metrics
-from tradeterm.engine.simulate import advance
+from tradeterm.engine.simulate import advance, new_room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from tradeterm.core.types import FloatArray, IntArray
     from tradeterm.engine.book import Record
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Book", "Outcome", "Prices", "backtest", "sweep"]
 
 _DERISK_FACTOR, _NO_RESUME = 0.5, math.inf
+# Bytes of NAV that a sweep has in hand at a time, by thread.
+_CACHED = 750_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,26 +113,32 @@ def sweep(
     weights: Callable[[range], FloatArray],
     *,
     measure: Callable[[FloatArray], FloatArray],
-    chunk: int = 20,
+    chunk: int | None = None,
     threads: int = 2,
 ) -> FloatArray:
     """Measure many runs over the same prices; returns (runs,).
 
-    weights : gives (r, T, N) of a range of runs; measure : (r, T) NAV to (r,)
-    chunk : runs at a time, which is what a thread holds in memory
+    weights : gives (r, T, N) of a range of runs; measure : (r, T) NAV, which the next runs overwrite, to (r,)
+    chunk : runs at a time, which is what a thread holds in memory; by default what the cache of a core holds
     """
     market, terms = _market(prices, book), _terms(prices, book)
     rows, count = market.mark.shape
-    parts = [range(start, min(start + chunk, runs)) for start in range(0, runs, chunk)]
+    size = max(1, _CACHED // (8 * max(1, rows))) if chunk is None else chunk
+    parts = iter([range(start, min(start + size, runs)) for start in range(0, runs, size)])
+    found = np.empty(runs)
 
-    def part(own: range) -> FloatArray:
-        record, state = new_record(len(own), rows, 1, count, nav_only=True), new_state(len(own), 1, count, book.capital)
-        advance(market, _plan(weights(own)[:, :, None]), terms, state, record, 0, rows)
-        return measure(record.nav)
+    def work() -> None:
+        room, all_runs = new_room(market, terms, 1), new_record(size, rows, 1, count, nav_only=True)
+        for own in parts:
+            record = first_runs(all_runs, len(own))
+            state = new_state(len(own), 1, count, book.capital)
+            advance(market, _plan(weights(own)[:, :, None]), terms, state, record, 0, rows, room)
+            found[own.start : own.stop] = measure(record.nav)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        found: Sequence[FloatArray] = list(pool.map(part, parts))
-    return np.concatenate(found) if found else np.empty(0)
+        for done in [pool.submit(work) for _ in range(threads)]:
+            done.result()
+    return found
 
 
 def _market(prices: Prices, book: Book) -> Market:

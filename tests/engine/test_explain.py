@@ -43,6 +43,8 @@ def kernel_scale(at: Decided) -> np.ndarray:
     )
     scale = np.ones(count)
     scale_to_caps(
+        np.arange(count, dtype=np.uint64),
+        count,
         at.desired,
         at.position,
         at.movable,

@@ -24,7 +24,7 @@ market = Market(*(np.zeros(1),) * len(Market._fields))._replace(carried=no)
 ones = np.ones((1, 1))
 plan = Plan(np.ones((1, 1, 1)), ones, ones, np.full((1, 1), 3, dtype=np.int8), no[0], np.full(1, 9.0))
 out = np.zeros((1, 1))
-contribute(market, plan, 0, np.zeros(1), np.zeros((1, 1)), out)
+contribute(market, plan, 0, np.zeros(1, dtype=np.uint64), 1, np.zeros(1), np.zeros((1, 1)), out)
 print(out[0, 0], sum(contribute.stats.cache_hits.values()))
 """
 

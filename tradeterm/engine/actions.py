@@ -26,7 +26,7 @@ def acts(market: Market, row: int) -> bool:
     """Whether anything might take effect at a row."""
     found = market.split.shape[0] > 0
     for j in range(market.gone.shape[0]):
-        found = found or 0 <= market.gone[j] <= row
+        found = found | ((market.gone[j] >= 0) & (market.gone[j] <= row))
     return bool(found)
 
 

@@ -9,15 +9,14 @@ in float64 where an instrument rounds, units where its lot is 0.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tradeterm.engine.jit import inner, maker
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from tradeterm.core.types import BoolArray, FloatArray, IntArray, StateArray
 
 __all__ = [
@@ -35,6 +34,7 @@ __all__ = [
     "Record",
     "State",
     "Terms",
+    "first_runs",
     "new_record",
     "new_state",
     "plan_of",
@@ -47,6 +47,7 @@ NORMAL, DERISKED, HALTED = 0, 1, 2
 LADDER_STATES = ("NORMAL", "DERISKED", "HALTED")
 REDUCE_ONLY, NO_TRADE = 1, 2
 NO_FILL, AT_OPEN, BEYOND, WITHIN = 0, 1, 2, 3
+_STATES = ("ladder", "how")
 FILLS = ("none", "market", "limit at open", "limit")
 
 
@@ -310,20 +311,39 @@ def new_record(
     fills = rows if limits else 0
     by_time, by_asset = (runs, rows), (runs, rows, instruments)
     by_holding = (runs, rows, strategies, instruments)
-    return Record(
-        nav=np.empty((runs, times)),
-        cash=np.empty(by_time),
-        gross=np.empty(by_time),
-        drawdown=np.empty(by_time),
-        interest=np.empty(by_time),
-        ladder=np.empty(by_time, dtype=np.int8),
-        position=np.empty(by_asset),
-        held=np.empty(by_holding),
-        contribution=np.empty(by_holding),
-        scale=np.empty(by_asset),
-        target=np.empty(by_asset),
-        filled=np.empty(by_asset),
-        pnl=np.empty((runs, rows, strategies)),
-        price=np.empty((runs, fills, instruments)),
-        how=np.empty((runs, fills, instruments), dtype=np.int8),
-    )
+    shapes: dict[str, tuple[int, ...]] = {
+        "nav": (runs, times),
+        "cash": by_time,
+        "gross": by_time,
+        "drawdown": by_time,
+        "interest": by_time,
+        "ladder": by_time,
+        "position": by_asset,
+        "held": by_holding,
+        "contribution": by_holding,
+        "scale": by_asset,
+        "target": by_asset,
+        "filled": by_asset,
+        "pnl": (runs, rows, strategies),
+        "price": (runs, fills, instruments),
+        "how": (runs, fills, instruments),
+    }
+    kinds = {name: np.dtype(np.int8 if name in _STATES else np.float64) for name in shapes}
+    # In one piece of memory: the next run gets it again, where many pieces go back to the system and are dear to get.
+    ends = np.cumsum([_lines(kinds[name].itemsize * math.prod(shape)) for name, shape in shapes.items()])
+    room, start, arrays = np.empty(ends[-1], dtype=np.uint8), 0, dict[str, Any]()
+    for end, (name, shape) in zip(ends, shapes.items(), strict=True):
+        size = kinds[name].itemsize * math.prod(shape)
+        arrays[name] = room[start : start + size].view(kinds[name]).reshape(shape)
+        start = end
+    return Record(**arrays)
+
+
+def _lines(size: int) -> int:
+    """Bytes of whole cache lines that hold so many."""
+    return -(-size // 64) * 64
+
+
+def first_runs(record: Record, runs: int) -> Record:
+    """Record of so many of its runs; writing into it writes into the record."""
+    return Record._make(values[:runs] for values in record)

@@ -13,7 +13,7 @@ from tradeterm.engine.portfolio import contribute, flag_of, net
 from tradeterm.engine.risk import TOLERANCE, asset_limit, ladder_factor, ladder_step, scale_to_caps
 
 if TYPE_CHECKING:
-    from tradeterm.core.types import BoolArray, FloatArray
+    from tradeterm.core.types import BoolArray, FloatArray, IndexArray, IntArray
     from tradeterm.engine.book import Market, Plan, State, Terms
 
 __all__ = [
@@ -37,6 +37,9 @@ _ON_STEP = 1e-9
 class Decision(NamedTuple):
     """One run's decision, written by :func:`decide_row`.
 
+    matters : (N,) whether an instrument is wished for or held, by the book or by a strategy of it
+    active : (N,) their places, ascending; number : (1,) how many they are. Of the others ``scale`` and ``movable`` are
+        written, the rest stays at nothing
     contribution, wanted : (M, N) before risk, fractions of NAV; lots by strategy
     worth : (N,) weight of one lot, fraction of NAV; position, desired : (N,) weight held, net weight before risk
     scale, target, order : (N,) factor, lots, lots to trade; limit : (N,) price of a limit order, NaN for market orders
@@ -45,6 +48,9 @@ class Decision(NamedTuple):
     totals : (3,) nav, gross, drawdown
     """
 
+    matters: BoolArray
+    active: IndexArray
+    number: IntArray
     contribution: FloatArray
     wanted: FloatArray
     worth: FloatArray
@@ -64,6 +70,9 @@ def new_decision(strategies: int, instruments: int, classes: int) -> Decision:
     """Room for one decision."""
     by_holding = (strategies, instruments)
     return Decision(
+        matters=np.zeros(instruments, dtype=np.bool_),
+        active=np.zeros(instruments, dtype=np.uint64),
+        number=np.zeros(1, dtype=np.int64),
         contribution=np.zeros(by_holding),
         wanted=np.zeros(by_holding),
         worth=np.zeros(instruments),
@@ -101,13 +110,54 @@ def dividend_at(market: Market, row: int, j: int) -> float:
 
 
 @merged
+def _gather(plan: Plan, state: State, row: int, out: Decision) -> None:
+    """Find the instruments that matter now, and forget what was decided about those that mattered before."""
+    for i in range(out.number[0]):
+        _forget(out, out.active[i])
+    matters = out.matters
+    for j in range(len(matters)):
+        matters[j] = state.lots[j] != 0.0
+    for m in range(out.wanted.shape[0]):
+        # What is not a number is not zero either, and is refused when it is sized.
+        _add_those(plan.weights[row, m], matters)
+        _add_those(state.held[m], matters)
+    count = 0
+    for j in range(len(matters)):
+        # Without a branch: which instruments these are can't be foretold.
+        out.active[count] = j
+        count += matters[j]
+    out.number[0] = count
+
+
+@inner
+def _add_those(values: FloatArray, matters: BoolArray) -> None:
+    for j in range(len(matters)):
+        matters[j] |= values[j] != 0.0
+
+
+@pasted
+def _forget(out: Decision, j: int) -> None:
+    for m in range(out.wanted.shape[0]):
+        out.contribution[m, j] = 0.0
+        out.wanted[m, j] = 0.0
+    out.worth[j] = 0.0
+    out.position[j] = 0.0
+    out.desired[j] = 0.0
+    out.target[j] = 0.0
+    out.order[j] = 0.0
+    out.limit[j] = math.nan
+
+
+@merged
 def value_book(market: Market, state: State, row: int, out: Decision) -> float:
     """Value the book at the closes known now: weights held, what can move, NAV and gross; returns NAV."""
     nav, gross = state.cash[0], 0.0
-    for j in range(out.worth.shape[0]):
-        price = market.mark[row, j]
-        out.worth[j] = market.unit[j] * price
-        out.movable[j] = market.tradable[row, j] and math.isfinite(price) and not _is_gone(market, row, j)
+    for j in range(out.movable.shape[0]):
+        known = abs(market.mark[row, j]) < math.inf
+        out.movable[j] = market.tradable[row, j] & known & ((market.gone[j] < 0) | (market.gone[j] > row))
+    for i in range(out.number[0]):
+        j = out.active[i]
+        out.worth[j] = market.unit[j] * market.mark[row, j]
         lots = state.lots[j]
         value = lots * out.worth[j] if lots != 0.0 else 0.0
         out.position[j] = value
@@ -116,16 +166,11 @@ def value_book(market: Market, state: State, row: int, out: Decision) -> float:
     out.totals[0] = nav
     out.totals[1] = gross / nav if nav > 0.0 else math.nan
     share = 1.0 / nav if nav > 0.0 else 0.0
-    for j in range(out.worth.shape[0]):
+    for i in range(out.number[0]):
+        j = out.active[i]
         out.worth[j] *= share
         out.position[j] *= share
     return float(nav)
-
-
-@pasted
-def _is_gone(market: Market, row: int, j: int) -> bool:
-    """Whether an instrument is delisted before the fills of a row, or was before."""
-    return bool(0 <= market.gone[j] <= row)
 
 
 @merged
@@ -134,14 +179,17 @@ def decide_row(market: Market, plan: Plan, terms: Terms, state: State, row: int,
 
     Returns 0, or 1 + the instrument whose target is not finite or not exact in float64.
     """
+    _gather(plan, state, row, out)
     nav = value_book(market, state, row, out)
     if not math.isfinite(nav):
         _without_nav(market, plan, state, row, out)
         return 0
     out.totals[2] = ladder_step(state, terms, nav, market.times[row])
-    contribute(market, plan, row, out.worth, state.held, out.contribution)
-    net(out.contribution, out.desired)
+    contribute(market, plan, row, out.active, out.number[0], out.worth, state.held, out.contribution)
+    net(out.active, out.number[0], out.contribution, out.desired)
     scale_to_caps(
+        out.active,
+        out.number[0],
         out.desired,
         out.position,
         out.movable,
@@ -163,9 +211,11 @@ def decide_row(market: Market, plan: Plan, terms: Terms, state: State, row: int,
 def _without_nav(market: Market, plan: Plan, state: State, row: int, out: Decision) -> None:
     """Unknown NAV: reduce-only for all. No size can be told, so a strategy keeps what it holds or leaves it whole."""
     out.totals[2] = math.nan
-    for j in range(out.desired.shape[0]):
-        out.desired[j] = 0.0
+    for j in range(out.scale.shape[0]):
         out.scale[j] = 0.0
+    for i in range(out.number[0]):
+        j = out.active[i]
+        out.desired[j] = 0.0
         out.limit[j] = math.nan
         position = state.lots[j]
         kept = 0.0
@@ -200,10 +250,11 @@ def _keeps(market: Market, plan: Plan, state: State, row: int, m: int, j: int) -
 
 
 @merged
-def nav_at_fill(market: Market, state: State, row: int) -> float:
+def nav_at_fill(market: Market, state: State, row: int, out: Decision) -> float:
     """Value of the book at the fill prices of a row, where there are any."""
     nav = float(state.cash[0])
-    for j in range(state.lots.shape[0]):
+    for i in range(out.number[0]):
+        j = out.active[i]
         if state.lots[j] != 0.0:
             worth = sizing_price(market, row, j, True)
             if math.isfinite(market.fill_open[row, j]):
@@ -229,9 +280,10 @@ def sizing_price(market: Market, row: int, j: int, at_fill: bool) -> float:
 def _size(market: Market, terms: Terms, state: State, row: int, nav: float, out: Decision) -> int:
     """Step 6: lots from weights at the sizing prices, what is too small to trade, and the orders to get there."""
     at_fill = terms.at_fill[0]
-    base = nav_at_fill(market, state, row) if at_fill else nav
+    base = nav_at_fill(market, state, row, out) if at_fill else nav
     least = terms.band[0] * nav
-    for j in range(out.desired.shape[0]):
+    for i in range(out.number[0]):
+        j = out.active[i]
         held = state.lots[j]
         price = sizing_price(market, row, j, at_fill)
         lots_per_weight = base / (market.unit[j] * price) if math.isfinite(price) else 0.0
@@ -239,7 +291,7 @@ def _size(market: Market, terms: Terms, state: State, row: int, nav: float, out:
         target = whole_lots(exact, market.rounds[j])
         # Also false for what is not a number.
         if not abs(target) <= _EXACT:
-            return j + 1
+            return int(np.int64(j) + 1)
         for m in range(out.wanted.shape[0]):
             out.wanted[m, j] = out.contribution[m, j] * out.scale[j] * lots_per_weight
         if market.rounds[j]:
@@ -303,7 +355,8 @@ def _in_breach(market: Market, terms: Terms, row: int, j: int, out: Decision) ->
     if out.totals[1] > terms.gross_cap[row] * over:
         return True
     in_class, total = 0.0, 0.0
-    for i in range(out.position.shape[0]):
+    for at in range(out.number[0]):
+        i = out.active[at]
         total += out.position[i]
         if market.asset_class[i] == market.asset_class[j]:
             in_class += abs(out.position[i])

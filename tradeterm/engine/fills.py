@@ -21,7 +21,7 @@ from tradeterm.engine.jit import inner, merged, pasted
 from tradeterm.engine.portfolio import move_holdings
 
 if TYPE_CHECKING:
-    from tradeterm.core.types import FloatArray, IntArray, StateArray
+    from tradeterm.core.types import FloatArray, IndexArray, IntArray, StateArray
     from tradeterm.engine.book import Market, State, Terms
     from tradeterm.engine.decide import Decision
 
@@ -31,12 +31,17 @@ _LAST = np.int64(2**62)
 
 
 class Bench(NamedTuple):
-    """Room to work in, (N,) each but ``factors`` (C,).
+    """Room to work in, (N,) each but ``number`` (2,) and ``factors`` (C,).
 
-    rest : lots that would increase a position now; price : at which an instrument fills; how : in which way
-    room : lots that its bar has for us; at : when, of those that are still to be done; -1 for the others
+    moving : places of the instruments that may move at this row, ascending; growing : of those that would increase a
+        position at one instant; number : how many these are, (2,)
+    rest : lots that would increase a position; price : at which an instrument fills; how : in which way
+    room : lots that its bar has for us; at : when
     """
 
+    moving: IndexArray
+    growing: IndexArray
+    number: IntArray
     rest: FloatArray
     price: FloatArray
     how: StateArray
@@ -48,6 +53,9 @@ class Bench(NamedTuple):
 def new_bench(instruments: int, classes: int) -> Bench:
     """Room for one run at a time."""
     return Bench(
+        moving=np.zeros(instruments, dtype=np.uint64),
+        growing=np.zeros(instruments, dtype=np.uint64),
+        number=np.zeros(2, dtype=np.int64),
         rest=np.zeros(instruments),
         price=np.zeros(instruments),
         how=np.zeros(instruments, dtype=np.int8),
@@ -114,15 +122,16 @@ def _crosses(state: State, wanted: FloatArray, j: int) -> bool:
 def _prepare(market: Market, terms: Terms, state: State, row: int, decision: Decision, bench: Bench) -> bool:
     """Say of each instrument when and how it moves; returns whether any does."""
     several = decision.wanted.shape[0] > 1
-    found = False
-    for j in range(bench.rest.shape[0]):
-        bench.at[j] = -1
+    count = 0
+    for i in range(decision.number[0]):
+        j = decision.active[i]
         order = decision.order[j]
         if order == 0.0 and not (several and _crosses(state, decision.wanted, j)):
             continue
         if not can_fill(market, row, j):
             continue
-        found = True
+        bench.moving[count] = j
+        count += 1
         how, price = NO_FILL, market.fill_open[row, j]
         if order != 0.0:
             limit = price_of_limit(market, row, j, decision.limit[j]) if math.isfinite(decision.limit[j]) else math.nan
@@ -132,15 +141,16 @@ def _prepare(market: Market, terms: Terms, state: State, row: int, decision: Dec
         bench.how[j], bench.price[j] = how, price
         bench.room[j] = _room(market, terms, row, j) if how != NO_FILL else 0.0
         bench.at[j] = _LAST if how == WITHIN else market.fill_at[row, j]
-    return found
+    bench.number[0] = count
+    return count > 0
 
 
 @pasted
 def _next_instant(bench: Bench, after: int) -> int:
     """Earliest instant after ``after`` at which some instrument moves; -1 when none is left."""
     found = -1
-    for j in range(bench.at.shape[0]):
-        at = bench.at[j]
+    for i in range(bench.number[0]):
+        at = bench.at[bench.moving[i]]
         if at > after and (found < 0 or at < found):
             found = at
     return found
@@ -171,9 +181,8 @@ def _within_room(lots: float, room: float) -> float:
 @inner
 def _reduction(held: float, order: float) -> float:
     """Part of an order that brings a position nearer to flat."""
-    if held == 0.0 or order * held >= 0.0:
-        return 0.0
-    return order if abs(order) <= abs(held) else -held
+    nearer = order if abs(order) <= abs(held) else -held
+    return nearer if order * held < 0.0 else 0.0
 
 
 @pasted
@@ -183,54 +192,56 @@ def _decision_price(market: Market, row: int, j: int) -> float:
 
 
 @pasted
-def _held_exposure(market: Market, state: State, row: int, asset_class: int) -> float:
+def _held_exposure(market: Market, state: State, row: int, decision: Decision, asset_class: int) -> float:
     """Gross value held at decision prices, of one class or of all (-1)."""
     total = 0.0
-    for j in range(market.unit.shape[0]):
+    for i in range(decision.number[0]):
+        j = decision.active[i]
         if state.lots[j] != 0.0 and (asset_class < 0 or market.asset_class[j] == asset_class):
             total += abs(state.lots[j]) * market.unit[j] * _decision_price(market, row, j)
     return total
 
 
 @merged
-def _increase_factors(market: Market, terms: Terms, state: State, row: int, at: int, nav: float, bench: Bench) -> bool:
+def _increase_factors(market: Market, terms: Terms, state: State, row: int, decision: Decision, bench: Bench) -> bool:
     """How much of the increases at one instant cash and headroom leave, by class; returns whether there are any.
 
     Cash may go to -(gross cap - 1) x NAV; headroom is at decision prices, of what is held now.
     """
     spend, added = 0.0, 0.0
-    for j in range(bench.rest.shape[0]):
+    for i in range(bench.number[1]):
+        j = bench.growing[i]
         lots = bench.rest[j]
-        if lots != 0.0 and bench.at[j] == at:
-            if lots > 0.0:
-                spend += lots * market.unit[j] * bench.price[j] * (1.0 + _rate(terms, j, bench.how[j]))
-            added += abs(lots) * market.unit[j] * _decision_price(market, row, j)
+        if lots > 0.0:
+            spend += lots * market.unit[j] * bench.price[j] * (1.0 + _rate(terms, j, bench.how[j]))
+        added += abs(lots) * market.unit[j] * _decision_price(market, row, j)
     if added == 0.0:
         return False
-    cap = terms.gross_cap[row]
+    cap, nav = terms.gross_cap[row], decision.totals[0]
     available = max(0.0, state.cash[0] + max(0.0, cap - 1.0) * nav)
     common = available / spend if spend > available else 1.0
     if math.isfinite(cap):
-        room = max(0.0, cap * nav - _held_exposure(market, state, row, -1))
+        room = max(0.0, cap * nav - _held_exposure(market, state, row, decision, -1))
         if added > room:
             common = min(common, room / added)
     for c in range(bench.factors.shape[0]):
         bench.factors[c] = common
         if math.isfinite(terms.class_cap[row, c]):
-            bench.factors[c] = min(common, _class_room(market, terms, state, row, at, nav, c, bench))
+            bench.factors[c] = min(common, _class_room(market, terms, state, row, decision, c, bench))
     return True
 
 
 @inner
 def _class_room(
-    market: Market, terms: Terms, state: State, row: int, at: int, nav: float, c: int, bench: Bench
+    market: Market, terms: Terms, state: State, row: int, decision: Decision, c: int, bench: Bench
 ) -> float:
     """How much of a class's increases its own headroom leaves."""
     added = 0.0
-    for j in range(bench.rest.shape[0]):
-        if bench.rest[j] != 0.0 and bench.at[j] == at and market.asset_class[j] == c:
+    for i in range(bench.number[1]):
+        j = bench.growing[i]
+        if market.asset_class[j] == c:
             added += abs(bench.rest[j]) * market.unit[j] * _decision_price(market, row, j)
-    room = max(0.0, terms.class_cap[row, c] * nav - _held_exposure(market, state, row, c))
+    room = max(0.0, terms.class_cap[row, c] * decision.totals[0] - _held_exposure(market, state, row, decision, c))
     return float(room / added) if added > room else 1.0
 
 
@@ -238,32 +249,33 @@ def _class_room(
 def _reduce(
     market: Market, terms: Terms, state: State, decision: Decision, at: int, bench: Bench, filled: FloatArray
 ) -> None:
-    for j in range(filled.shape[0]):
-        if bench.at[j] != at:
+    count = 0
+    for i in range(bench.number[0]):
+        j = bench.moving[i]
+        if bench.at[j] != at or bench.how[j] == NO_FILL:
             continue
-        bench.rest[j] = 0.0
-        if bench.how[j] != NO_FILL:
-            order = decision.order[j]
-            reduction = _reduction(state.lots[j], order)
-            if reduction != 0.0:
-                filled[j] = _within_room(reduction, bench.room[j])
-                _execute(market, terms, state, j, filled[j], bench)
-            # What the bar has no room for asks for no cash.
-            bench.rest[j] = _within_room(order - reduction, bench.room[j])
+        order = decision.order[j]
+        # Nothing is traded of what would increase: which way an order goes can't be foretold, so no branch on it.
+        reduction = _reduction(state.lots[j], order)
+        filled[j] = _within_room(reduction, bench.room[j])
+        _execute(market, terms, state, j, filled[j], bench)
+        # What the bar has no room for asks for no cash.
+        bench.rest[j] = _within_room(order - reduction, bench.room[j])
+        bench.growing[count] = j
+        count += bench.rest[j] != 0.0
+    bench.number[1] = count
 
 
 @merged
-def _increase(market: Market, terms: Terms, state: State, at: int, bench: Bench, filled: FloatArray) -> None:
-    for j in range(filled.shape[0]):
-        if bench.at[j] == at and bench.rest[j] != 0.0:
-            factor = bench.factors[market.asset_class[j]]
-            lots = bench.rest[j]
-            if factor < 1.0:
-                lots = whole_lots(lots * factor, market.rounds[j])
-            if lots != 0.0:
-                _execute(market, terms, state, j, lots, bench)
-                filled[j] += lots
-            bench.rest[j] = 0.0
+def _increase(market: Market, terms: Terms, state: State, bench: Bench, filled: FloatArray) -> None:
+    for i in range(bench.number[1]):
+        j = bench.growing[i]
+        factor = bench.factors[market.asset_class[j]]
+        lots = bench.rest[j]
+        if factor < 1.0:
+            lots = whole_lots(lots * factor, market.rounds[j])
+        _execute(market, terms, state, j, lots, bench)
+        filled[j] += lots
 
 
 @merged
@@ -271,7 +283,8 @@ def _hand_out(
     market: Market, terms: Terms, state: State, row: int, decision: Decision, at: int, bench: Bench, filled: FloatArray
 ) -> None:
     """Move what each strategy holds of the instruments of one instant."""
-    for j in range(filled.shape[0]):
+    for i in range(bench.number[0]):
+        j = bench.moving[i]
         if bench.at[j] != at:
             continue
         # Strategies that cross where nothing filled do so at the open.
@@ -298,12 +311,11 @@ def fill_row(
         filled[j] = 0.0
     if not _prepare(market, terms, state, row, decision, bench):
         return False
-    nav = decision.totals[0]
     at = _next_instant(bench, -1)
     while at >= 0:
         _reduce(market, terms, state, decision, at, bench, filled)
-        if _increase_factors(market, terms, state, row, at, nav, bench):
-            _increase(market, terms, state, at, bench, filled)
+        if _increase_factors(market, terms, state, row, decision, bench):
+            _increase(market, terms, state, bench, filled)
         _hand_out(market, terms, state, row, decision, at, bench, filled)
         at = _next_instant(bench, at)
     return True

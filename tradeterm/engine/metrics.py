@@ -218,7 +218,9 @@ def _tail(returns: FloatArray) -> tuple[float, float]:
     place = (len(returns) - 1) * 0.05
     below = int(place)
     above = min(below + 1, len(returns) - 1)
-    lowest = np.sort(np.partition(returns, above)[: above + 1])
+    losses = returns[returns < 0.0]
+    # Most often the losses alone hold the tail, and they are far fewer.
+    lowest = np.sort(np.partition(losses if len(losses) > above else returns, above)[: above + 1])
     quantile = lowest[below] + (lowest[above] - lowest[below]) * (place - below)
     return float(quantile), float(lowest[: below + 1].mean())
 

@@ -9,7 +9,7 @@ from tradeterm.engine.book import NO_TRADE, REDUCE_ONLY
 from tradeterm.engine.jit import inner, kernel, merged, pasted
 
 if TYPE_CHECKING:
-    from tradeterm.core.types import FloatArray
+    from tradeterm.core.types import FloatArray, IndexArray
     from tradeterm.engine.book import Market, Plan, State
 
 __all__ = ["contribute", "flag_of", "move_holdings", "net", "override", "settle_dust", "strategy_factor"]
@@ -41,44 +41,55 @@ def flag_of(market: Market, plan: Plan, row: int, m: int, j: int) -> int:
 
 
 @kernel
-def strategy_factor(contribution: FloatArray, cap: float, m: int) -> float:
+def strategy_factor(active: IndexArray, count: int, contribution: FloatArray, cap: float, m: int) -> float:
     """Factor that brings a strategy's contributions into its own cap."""
     total = 0.0
-    for j in range(contribution.shape[1]):
-        total += abs(contribution[m, j])
+    for i in range(count):
+        total += abs(contribution[m, active[i]])
     return float(cap / total) if total > cap else 1.0
 
 
 @merged
-def contribute(market: Market, plan: Plan, row: int, worth: FloatArray, held: FloatArray, out: FloatArray) -> None:
+def contribute(
+    market: Market,
+    plan: Plan,
+    row: int,
+    active: IndexArray,
+    count: int,
+    worth: FloatArray,
+    held: FloatArray,
+    out: FloatArray,
+) -> None:
     """Step 1: strategy weight x budget x multiplier, then flags, then the strategy's own cap.
 
+    active, count : the instruments that are looked at
     worth : (N,) weight of one lot, fractions of NAV; held : (M, N) lots; out : (M, N) fractions of NAV
     """
-    strategies, instruments = out.shape
-    for m in range(strategies):
+    for m in range(out.shape[0]):
         budget = plan.budget[row, m]
-        for j in range(instruments):
+        for i in range(count):
+            j = active[i]
             wish = plan.weights[row, m, j] * budget * plan.multiplier[m, j]
             flag = flag_of(market, plan, row, m, j)
             if flag != 0:
                 wish = override(wish, held[m, j] * worth[j] if held[m, j] != 0.0 else 0.0, flag)
             out[m, j] = wish
         if math.isfinite(plan.cap[m]):
-            factor = strategy_factor(out, plan.cap[m], m)
+            factor = strategy_factor(active, count, out, plan.cap[m], m)
             if factor < 1.0:
-                for j in range(instruments):
-                    out[m, j] *= factor
+                for i in range(count):
+                    out[m, active[i]] *= factor
 
 
 @pasted
-def net(contribution: FloatArray, out: FloatArray) -> None:
+def net(active: IndexArray, count: int, contribution: FloatArray, out: FloatArray) -> None:
     """Step 2: sum over strategies, so that opposite wishes cancel. contribution (M, N), out (N,).
 
     What rounding leaves of wishes that cancel is nothing: its side would depend on the order of the strategies, and the
     net cap takes from one side alone.
     """
-    for j in range(out.shape[0]):
+    for i in range(count):
+        j = active[i]
         total, size = 0.0, 0.0
         for m in range(contribution.shape[0]):
             total += contribution[m, j]
@@ -194,10 +205,10 @@ def _move(
     state.strategy_cash[m] -= moved * unit * price + cost
     if settle_dust(state, m, j):
         return
-    entry = price * factor
-    if before == 0.0 or (before > 0.0) != (after > 0.0):
-        state.entry_price[m, j] = entry
-        state.entry_at[m, j] = at
-    elif abs(after) > abs(before):
-        paid = state.entry_price[m, j] * abs(before) + entry * (abs(after) - abs(before))
-        state.entry_price[m, j] = paid / abs(after)
+    entry, old = price * factor, state.entry_price[m, j]
+    # By choice of numbers, not of ways: whether a holding grows can't be foretold.
+    fresh = (before == 0.0) | ((before > 0.0) != (after > 0.0))
+    paid = old * abs(before) + entry * (abs(after) - abs(before))
+    grown = paid / abs(after) if abs(after) > abs(before) else old
+    state.entry_price[m, j] = entry if fresh else grown
+    state.entry_at[m, j] = at if fresh else state.entry_at[m, j]

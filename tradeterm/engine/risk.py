@@ -9,7 +9,7 @@ from tradeterm.engine.book import DERISKED, HALTED, NORMAL
 from tradeterm.engine.jit import inner, kernel, merged, pasted
 
 if TYPE_CHECKING:
-    from tradeterm.core.types import BoolArray, FloatArray, IntArray
+    from tradeterm.core.types import BoolArray, FloatArray, IndexArray, IntArray
     from tradeterm.engine.book import State, Terms
 
 __all__ = ["TOLERANCE", "asset_limit", "ladder_factor", "ladder_step", "scale_to_caps"]
@@ -32,6 +32,8 @@ def _fit(wanted: float, cap: float, fixed: float) -> float:
 
 @merged
 def scale_to_caps(
+    active: IndexArray,
+    count: int,
     desired: FloatArray,
     position: FloatArray,
     movable: BoolArray,
@@ -44,6 +46,7 @@ def scale_to_caps(
 ) -> None:
     """Step 3: per-asset cap, class caps, gross cap and net cap, each proportional.
 
+    active, count : the instruments that are wished for or held; the others add nothing, and are scaled as they would be
     desired, position : (N,) wished weight and weight held; movable : (N,) whether it can trade now
     scale, class_factor : (N,), (C,) written; sum_factor : (2,) written, of the gross cap, and of the net cap on the
     longer side. What can't trade keeps its asset factor alone, and its holding takes room from the others.
@@ -51,13 +54,17 @@ def scale_to_caps(
     instruments = desired.shape[0]
     tight = terms.asset_tight[row]
     for j in range(instruments):
+        scale[j] = 1.0
+    for i in range(count):
+        j = active[i]
         scale[j] = _fit(abs(desired[j]), min(terms.asset_cap[j], tight), 0.0)
     if class_factor.shape[0] > 1 or math.isfinite(terms.class_cap[row, 0]):
-        _class_factors(desired, position, movable, asset_class, terms, row, scale, class_factor)
+        _class_factors(active, count, desired, position, movable, asset_class, terms, row, scale, class_factor)
     else:
         class_factor[0] = 1.0
     total, taken = 0.0, 0.0
-    for j in range(instruments):
+    for i in range(count):
+        j = active[i]
         if movable[j]:
             total += abs(desired[j]) * scale[j]
         else:
@@ -70,11 +77,13 @@ def scale_to_caps(
                 scale[j] *= factor
     sum_factor[1] = 1.0
     if math.isfinite(terms.net_cap[row]):
-        sum_factor[1] = _fit_net(desired, position, movable, terms.net_cap[row], scale)
+        sum_factor[1] = _fit_net(active, count, desired, position, movable, terms.net_cap[row], scale)
 
 
 @inner
 def _class_factors(
+    active: IndexArray,
+    count: int,
     desired: FloatArray,
     position: FloatArray,
     movable: BoolArray,
@@ -87,7 +96,8 @@ def _class_factors(
     instruments = desired.shape[0]
     for c in range(class_factor.shape[0]):
         total, taken = 0.0, 0.0
-        for j in range(instruments):
+        for i in range(count):
+            j = active[i]
             if asset_class[j] == c:
                 if movable[j]:
                     total += abs(desired[j]) * scale[j]
@@ -100,10 +110,19 @@ def _class_factors(
 
 
 @inner
-def _fit_net(desired: FloatArray, position: FloatArray, movable: BoolArray, cap: float, scale: FloatArray) -> float:
+def _fit_net(
+    active: IndexArray,
+    count: int,
+    desired: FloatArray,
+    position: FloatArray,
+    movable: BoolArray,
+    cap: float,
+    scale: FloatArray,
+) -> float:
     """Bring the sum of all weights into the net cap by what can move on its longer side; returns that factor."""
     total, side = 0.0, 1.0
-    for j in range(desired.shape[0]):
+    for i in range(count):
+        j = active[i]
         total += desired[j] * scale[j] if movable[j] else position[j]
     if total < 0.0:
         side = -1.0
@@ -111,11 +130,13 @@ def _fit_net(desired: FloatArray, position: FloatArray, movable: BoolArray, cap:
     if over <= 0.0:
         return 1.0
     same = 0.0
-    for j in range(desired.shape[0]):
+    for i in range(count):
+        j = active[i]
         if movable[j] and desired[j] * side > 0.0:
             same += abs(desired[j]) * scale[j]
     factor = float(max(0.0, same - over) / same) if same > 0.0 else 1.0
-    for j in range(desired.shape[0]):
+    for i in range(count):
+        j = active[i]
         if movable[j] and desired[j] * side > 0.0:
             scale[j] *= factor
     return factor

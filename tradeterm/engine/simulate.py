@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,11 +28,33 @@ if TYPE_CHECKING:
     from tradeterm.engine.fills import Bench
     from tradeterm.engine.steady import Changes, Span
 
-__all__ = ["accrue", "advance", "advance_rows"]
+__all__ = ["Room", "accrue", "advance", "advance_rows", "new_room"]
 
 _YEAR_NS = 365.0 * DAY_NS
 # Rows of the first block that is tried after a decision.
 _AFRESH = 16
+
+
+class Room(NamedTuple):
+    """What one run at a time works in; ``filled`` : (N,) for where no fills are recorded."""
+
+    changes: Changes
+    decision: Decision
+    bench: Bench
+    span: Span
+    filled: FloatArray
+
+
+def new_room(market: Market, terms: Terms, strategies: int) -> Room:
+    """Room for runs of so many strategies over a market."""
+    instruments, classes = market.mark.shape[1], terms.class_cap.shape[2]
+    return Room(
+        changes=new_changes(len(market.times)),
+        decision=new_decision(strategies, instruments, classes),
+        bench=new_bench(instruments, classes),
+        span=new_span(instruments),
+        filled=np.zeros(instruments),
+    )
 
 
 @kernel
@@ -82,20 +104,32 @@ def _note(market: Market, state: State, record: Record, row: int, decision: Deci
     record.drawdown[row] = decision.totals[2]
     record.interest[row] = state.interest[0]
     record.ladder[row] = state.ladder[0]
-    for j in range(decision.desired.shape[0]):
-        lots = state.lots[j]
-        record.position[row, j] = lots
-        record.scale[row, j] = decision.scale[j]
-        record.target[row, j] = lots + decision.order[j]
+    _copy(state.lots, record.position[row])
+    _copy(decision.scale, record.scale[row])
+    _add(state.lots, decision.order, record.target[row])
     for m in range(decision.wanted.shape[0]):
+        _copy(state.held[m], record.held[row, m])
+        _copy(decision.contribution[m], record.contribution[row, m])
         pnl = state.strategy_cash[m]
-        for j in range(decision.desired.shape[0]):
+        for i in range(decision.number[0]):
+            j = decision.active[i]
             held = state.held[m, j]
-            record.held[row, m, j] = held
-            record.contribution[row, m, j] = decision.contribution[m, j]
             if held != 0.0:
                 pnl += held * market.unit[j] * market.mark[row, j]
         record.pnl[row, m] = pnl
+
+
+@inner
+def _copy(values: FloatArray, into: FloatArray) -> None:
+    # One loop for each array, so that the machine takes several numbers at a time.
+    for j in range(len(into)):
+        into[j] = values[j]
+
+
+@inner
+def _add(values: FloatArray, others: FloatArray, into: FloatArray) -> None:
+    for j in range(len(into)):
+        into[j] = values[j] + others[j]
 
 
 @pasted
@@ -133,7 +167,8 @@ def _advance_run(
 ) -> int:
     """Decide and fill rows [start, stop) of one run; returns 0 or the error code of the row that failed."""
     costs = terms.interest[0] != 0.0 or terms.interest[1] != 0.0 or terms.borrow.any()
-    free, steady = not plan.flags.any(), False
+    # Without a band whatever drifts is traded.
+    free, steady = terms.band[0] > 0.0 and not plan.flags.any(), False
     # Cash that earns differs from row to row.
     longest = 1 if costs else LONGEST
     row, size = start, longest
@@ -158,7 +193,7 @@ def _advance_run(
         fills = record.filled[row] if record.filled.shape[0] > 0 else filled
         moved = fill_row(market, terms, state, row, decision, bench, fills)
         _note_fills(record, row, bench, moved)
-        steady = free and not moved and is_steady(state, decision)
+        steady = free and is_steady(state, decision, fills)
         row += 1
     if stop > start:
         state.accrued_at[0] = market.times[stop - 1]
@@ -180,10 +215,7 @@ def _advance_runs(
     span: Span,
     filled: FloatArray,
 ) -> int:
-    """Decide and fill rows [start, stop) of every run; returns 0 or the error code of the row that failed.
-
-    changes, decision, bench, span : room; filled : (N,) room where no fills are recorded
-    """
+    """Decide and fill rows [start, stop) of every run; returns 0 or the error code of the row that failed."""
     for run in range(state.cash.shape[0]):
         mine, bounds = plan_of(plan, run), terms_of(terms, run)
         if not _shares_rows(plan, terms):
@@ -223,23 +255,33 @@ def _advancing(
             yield _advance_run(market, plan, terms, state, record, row, end, changes, decision, bench, span, filled)
 
 
-def advance(market: Market, plan: Plan, terms: Terms, state: State, record: Record, start: int, stop: int) -> None:
+def advance(
+    market: Market,
+    plan: Plan,
+    terms: Terms,
+    state: State,
+    record: Record,
+    start: int,
+    stop: int,
+    room: Room | None = None,
+) -> None:
     """Decide and fill rows [start, stop) of every run, in place.
+
+    room : that of earlier runs with this market, these budgets and caps: what was found out about the rows stays known
 
     Raises
     ------
     BadMarket
         When a target quantity is not finite or not exact in float64 (above 2**53 lots).
     """
+    room = room if room is not None else new_room(market, terms, state.held.shape[1])
     if len(state.cash) == 1:
         # Of one run alone the kernel is that of `advance_rows`: one less to compile.
-        with closing(_parts(market, plan, terms, state, record, start, stop, max(1, stop - start))) as parts:
+        with closing(_parts(market, plan, terms, state, record, start, stop, max(1, stop - start), room)) as parts:
             for error in parts:
                 _refuse(error, start, stop)
     else:
-        _refuse(
-            _advance_runs(market, plan, terms, state, record, start, stop, *_room(market, state, terms)), start, stop
-        )
+        _refuse(_advance_runs(market, plan, terms, state, record, start, stop, *room), start, stop)
 
 
 def advance_rows(market: Market, plan: Plan, terms: Terms, state: State, record: Record) -> Iterator[int]:
@@ -250,16 +292,17 @@ def advance_rows(market: Market, plan: Plan, terms: Terms, state: State, record:
     BadMarket
         When a target quantity is not finite or not exact in float64 (above 2**53 lots).
     """
-    with closing(_parts(market, plan, terms, state, record, 0, len(market.times), 1)) as parts:
+    room = new_room(market, terms, state.held.shape[1])
+    with closing(_parts(market, plan, terms, state, record, 0, len(market.times), 1, room)) as parts:
         for row, error in enumerate(parts):
             _refuse(error, row, row + 1)
             yield row
 
 
 def _parts(
-    market: Market, plan: Plan, terms: Terms, state: State, record: Record, start: int, stop: int, step: int
+    market: Market, plan: Plan, terms: Terms, state: State, record: Record, start: int, stop: int, step: int, room: Room
 ) -> Generator[int, None, None]:
-    room, going = _room(market, state, terms), np.ones(1, dtype=np.bool_)
+    going = np.ones(1, dtype=np.bool_)
     only: tuple[Any, ...] = (market, *map(_only, (plan, terms, state, record)), start, stop, step, going, *room)
     advancing = _advancing(*only)
     try:
@@ -274,19 +317,6 @@ def _parts(
 def _only(part: Any) -> Any:
     """Views of the only run's arrays; what is one number of it stays an array of one."""
     return type(part)(*(values[0] if values.ndim > 1 else values[:1] for values in part))
-
-
-def _room(market: Market, state: State, terms: Terms) -> tuple[Changes, Decision, Bench, Span, FloatArray]:
-    """Room to work in, for one run at a time."""
-    _, strategies, instruments = state.held.shape
-    classes = terms.class_cap.shape[2]
-    return (
-        new_changes(len(market.times)),
-        new_decision(strategies, instruments, classes),
-        new_bench(instruments, classes),
-        new_span(instruments),
-        np.zeros(instruments),
-    )
 
 
 def _refuse(error: int, start: int, stop: int) -> None:

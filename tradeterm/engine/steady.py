@@ -1,8 +1,8 @@
 """Rows at which the decision before stands, taken by whole blocks.
 
-Where plan and terms are those of the row before, nothing is on its way and nothing is held that can't be traded, a row
-is decided anew only if the ladder moves, a cap is reached or a holding drifts out of the no-trade band. All three are
-bounds on what is linear in prices, so that the lowest and the highest price of a block tell of all its rows at once.
+Where plan and terms are those of the row before, its orders were filled whole and nothing is held that can't trade, a
+row is decided anew only if the ladder moves, a cap is reached or a holding drifts out of the no-trade band. All three
+are bounds on what is linear in prices, so that a block's lowest and highest prices tell of all its rows at once.
 The bounds are drawn a little too tight: a block that may not be calm is tried in smaller parts, and a single row that
 may not be is decided in full. What is recorded is the same to the bit; tests compare both ways.
 """
@@ -27,6 +27,8 @@ __all__ = ["LONGEST", "Changes", "Span", "is_steady", "new_changes", "new_span",
 
 # Rows of the longest block.
 LONGEST = 256
+# Rows that are compared without asking of each what came of it.
+_AT_ONCE = 64
 # Nearer than this to a limit, as a share of it, a row is decided in full.
 _NEAR = 1e-6
 
@@ -74,12 +76,16 @@ def new_span(instruments: int) -> Span:
 
 
 @pasted
-def is_steady(state: State, decision: Decision) -> bool:
-    """Whether nothing is on its way, and nothing is held that can't be traded: its drift takes room from others."""
+def is_steady(state: State, decision: Decision, filled: FloatArray) -> bool:
+    """Whether nothing is on its way, and nothing is held that can't be traded: its drift takes room from others.
+
+    filled : (N,) lots that the decision's orders brought
+    """
     if state.ladder[0] == HALTED or not decision.totals[0] > 0.0:
         return False
-    for j in range(decision.order.shape[0]):
-        if decision.order[j] != 0.0 or (state.lots[j] != 0.0 and not decision.movable[j]):
+    for i in range(decision.number[0]):
+        j = decision.active[i]
+        if decision.order[j] != filled[j] or (state.lots[j] != 0.0 and not decision.movable[j]):
             return False
     return True
 
@@ -103,10 +109,16 @@ def unchanged_until(market: Market, plan: Plan, terms: Terms, changes: Changes, 
 @inner
 def _same_weight_until(weights: FloatArray, row: int, stop: int) -> int:
     before, part = weights[row - 1, 0, 0], weights.reshape(-1)[row:stop]
-    count = 0
-    for k in range(len(part)):
-        count += part[k] != before
-    return stop if count == 0 else _same_weights_until(weights, row, stop)
+    for start in range(0, len(part), _AT_ONCE):
+        few = part[start : start + _AT_ONCE]
+        count = 0
+        for k in range(len(few)):
+            count += few[k] != before
+        if count > 0:
+            for k in range(len(few)):
+                if few[k] != before:
+                    return row + start + k
+    return stop
 
 
 @inner
@@ -217,25 +229,12 @@ def _range(values: FloatArray, j: int, row: int, end: int) -> tuple[float, float
 
 @extremes
 def _range_of(values: FloatArray, row: int, end: int) -> tuple[float, float]:
-    # Counted from zero: from anywhere else every index could be a negative one.
     part = values[row:end]
     low, high = part[0], part[0]
     for k in range(len(part)):
         low = min(low, part[k])
         high = max(high, part[k])
     return low, high
-
-
-@pasted
-def _matters(state: State, decision: Decision, j: int) -> bool:
-    """Whether an instrument is held or wished for, by the book or by a strategy of it."""
-    if state.lots[j] != 0.0 or decision.desired[j] != 0.0:
-        return True
-    found = False
-    if state.held.shape[0] > 1:
-        for m in range(state.held.shape[0]):
-            found = found or state.held[m, j] != 0.0 or decision.contribution[m, j] != 0.0
-    return found
 
 
 @merged
@@ -245,17 +244,17 @@ def _measure(
     """Write extremes of prices and NAV over [row, end), and the NAV of each row into the record."""
     held, only = 0, 0
     _set(record.nav, row, end, state.cash[0])
-    for j in range(state.lots.shape[0]):
-        if _matters(state, decision, j):
-            unit = market.unit[j]
-            low, high = _range(market.mark, j, row, end)
-            span.worth_low[j], span.worth_high[j] = unit * low, unit * high
-            if at_fill:
-                low, high = _sized(market.fill_open, j, row, end, low, high)
-            span.sized_low[j], span.sized_high[j] = unit * low, unit * high
-            if state.lots[j] != 0.0:
-                held, only = held + 1, j
-                _add_value(record.nav, row, end, market.mark, j, state.lots[j], unit)
+    for i in range(decision.number[0]):
+        j = decision.active[i]
+        unit = market.unit[j]
+        low, high = _range(market.mark, j, row, end)
+        span.worth_low[j], span.worth_high[j] = unit * low, unit * high
+        if at_fill:
+            low, high = _sized(market.fill_open, j, row, end, low, high)
+        span.sized_low[j], span.sized_high[j] = unit * low, unit * high
+        if state.lots[j] != 0.0:
+            held, only = held + 1, int(np.int64(j))
+            _add_value(record.nav, row, end, market.mark, j, state.lots[j], unit)
     if held > 1:
         span.nav[0], span.nav[1] = _range_of(record.nav, row, end)
     else:
@@ -281,8 +280,10 @@ def _sized(fill_open: FloatArray, j: int, row: int, end: int, low: float, high: 
 
 @inner
 def _set(values: FloatArray, row: int, end: int, value: float) -> None:
-    for k in range(row, end):
-        values[k] = value
+    # Counted from zero, here and below: from anywhere else every index could be a negative one.
+    part = values[row:end]
+    for k in range(len(part)):
+        part[k] = value
 
 
 @inner
@@ -309,12 +310,13 @@ def _ladder_stays(terms: Terms, state: State, span: Span) -> bool:
 
 
 @merged
-def _within_caps(market: Market, terms: Terms, state: State, row: int, span: Span) -> bool:
+def _within_caps(market: Market, terms: Terms, state: State, row: int, decision: Decision, span: Span) -> bool:
     """Whether what is held is clear of every cap: a breach is reduced, however small."""
     most = span.nav[0] * (1.0 - _NEAR)
     tight = terms.asset_tight[row]
     gross, low, high = 0.0, 0.0, 0.0
-    for j in range(state.lots.shape[0]):
+    for i in range(decision.number[0]):
+        j = decision.active[i]
         lots = state.lots[j]
         if lots != 0.0:
             value = abs(lots) * span.worth_high[j]
@@ -329,7 +331,8 @@ def _within_caps(market: Market, terms: Terms, state: State, row: int, span: Spa
     for c in range(terms.class_cap.shape[1]):
         if math.isfinite(terms.class_cap[row, c]):
             held = 0.0
-            for j in range(state.lots.shape[0]):
+            for i in range(decision.number[0]):
+                j = decision.active[i]
                 if state.lots[j] != 0.0 and market.asset_class[j] == c:
                     held += abs(state.lots[j]) * span.worth_high[j]
             if held > terms.class_cap[row, c] * most:
@@ -354,14 +357,14 @@ def _within_band(market: Market, terms: Terms, state: State, decision: Decision,
     Money wished for less money held is linear in the sizing prices: ``w (cash + others) + (w - 1) own``.
     """
     cash, low, high = state.cash[0], 0.0, 0.0
-    for j in range(state.lots.shape[0]):
+    for i in range(decision.number[0]):
+        j = decision.active[i]
         if state.lots[j] != 0.0:
             low += _low(state.lots[j], span.sized_low[j], span.sized_high[j])
             high += _high(state.lots[j], span.sized_low[j], span.sized_high[j])
     band = terms.band[0] * (1.0 - _NEAR) * span.nav[0]
-    for j in range(state.lots.shape[0]):
-        if not _matters(state, decision, j):
-            continue
+    for i in range(decision.number[0]):
+        j = decision.active[i]
         lots, wish = state.lots[j], decision.desired[j] * decision.scale[j]
         sized_low, sized_high = span.sized_low[j], span.sized_high[j]
         # An instrument's own part moves with it, and is told apart from the others'.
@@ -422,7 +425,9 @@ def stands(
     _measure(market, state, record, row, end, terms.at_fill[0], decision, span)
     if not _ladder_stays(terms, state, span):
         return False
-    return _within_caps(market, terms, state, row, span) and _within_band(market, terms, state, decision, span)
+    return _within_caps(market, terms, state, row, decision, span) and _within_band(
+        market, terms, state, decision, span
+    )
 
 
 @merged
@@ -442,9 +447,9 @@ def _record_book(market: Market, state: State, record: Record, row: int, end: in
     _set(record.cash, row, end, state.cash[0])
     _set(record.interest, row, end, state.interest[0])
     _set(record.gross, row, end, 0.0)
-    for k in range(row, end):
-        record.ladder[k] = state.ladder[0]
-    for j in range(decision.order.shape[0]):
+    record.ladder[row:end] = state.ladder[0]
+    for i in range(decision.number[0]):
+        j = decision.active[i]
         if state.lots[j] != 0.0:
             _add_size(record.gross, row, end, market.mark, j, state.lots[j], market.unit[j])
     _relate(record.nav, record.gross, record.drawdown, row, end, state.peak[0])
@@ -452,6 +457,11 @@ def _record_book(market: Market, state: State, record: Record, row: int, end: in
 
 @inner
 def _add_size(values: FloatArray, row: int, end: int, mark: FloatArray, j: int, lots: float, unit: float) -> None:
+    if mark.shape[1] == 1:
+        part, prices = values[row:end], mark.reshape(-1)[row:end]
+        for k in range(len(part)):
+            part[k] += abs(lots * (unit * prices[k]))
+        return
     for k in range(row, end):
         values[k] += abs(lots * (unit * mark[k, j]))
 
@@ -459,47 +469,53 @@ def _add_size(values: FloatArray, row: int, end: int, mark: FloatArray, j: int, 
 @inner
 def _relate(nav: FloatArray, gross: FloatArray, drawdown: FloatArray, row: int, end: int, peak: float) -> None:
     """Turn gross values into fractions of NAV, and write the drawdowns from a peak that goes on."""
-    for k in range(row, end):
-        peak = max(peak, nav[k])
-        gross[k] /= nav[k]
-        drawdown[k] = 1.0 - nav[k] / peak
+    navs, sizes, falls = nav[row:end], gross[row:end], drawdown[row:end]
+    for k in range(len(navs)):
+        peak = max(peak, navs[k])
+        sizes[k] /= navs[k]
+        falls[k] = 1.0 - navs[k] / peak
 
 
 @merged
 def _record_holdings(market: Market, state: State, record: Record, row: int, end: int, decision: Decision) -> None:
-    instruments, strategies = decision.order.shape[0], decision.wanted.shape[0]
-    for j in range(instruments):
-        _set_column(record.position, row, end, j, state.lots[j])
-        _set_column(record.scale, row, end, j, decision.scale[j])
-        _set_column(record.target, row, end, j, state.lots[j])
-        _set_column(record.filled, row, end, j, 0.0)
-        if record.price.shape[0] > 0:
-            _set_column(record.price, row, end, j, math.nan)
-    for m in range(strategies):
-        _set_column(record.pnl, row, end, m, state.strategy_cash[m])
-        for j in range(instruments):
+    _set_rows(record.position, row, end, state.lots)
+    _set_rows(record.scale, row, end, decision.scale)
+    _set_rows(record.target, row, end, state.lots)
+    _set_rows(record.held, row, end, state.held.reshape(-1))
+    _set_rows(record.contribution, row, end, decision.contribution.reshape(-1))
+    _set_rows(record.pnl, row, end, state.strategy_cash)
+    record.filled[row:end] = 0.0
+    for m in range(decision.wanted.shape[0]):
+        for i in range(decision.number[0]):
+            j = decision.active[i]
             held = state.held[m, j]
-            _set_holding(record.held, row, end, m, j, held)
-            _set_holding(record.contribution, row, end, m, j, decision.contribution[m, j])
             if held != 0.0:
                 _add_pnl(record.pnl, row, end, m, market.mark, j, held * market.unit[j])
     if record.how.shape[0] > 0:
-        record.how[row:end, :] = NO_FILL
+        record.price[row:end] = math.nan
+        record.how[row:end] = NO_FILL
 
 
 @inner
-def _set_column(values: FloatArray, row: int, end: int, j: int, value: float) -> None:
-    for k in range(row, end):
-        values[k, j] = value
-
-
-@inner
-def _set_holding(values: FloatArray, row: int, end: int, m: int, j: int, value: float) -> None:
-    for k in range(row, end):
-        values[k, m, j] = value
+def _set_rows(into: Any, row: int, end: int, values: FloatArray) -> None:
+    """Let every row of [row, end) be the same."""
+    width = len(values)
+    part = into.reshape(-1)[row * width : end * width]
+    if width == 1:
+        _set(part, 0, end - row, values[0])
+        return
+    for start in range(0, len(part), width):
+        one = part[start : start + width]
+        for i in range(len(one)):
+            one[i] = values[i]
 
 
 @inner
 def _add_pnl(values: FloatArray, row: int, end: int, m: int, mark: FloatArray, j: int, units: float) -> None:
+    if values.shape[1] == 1 and mark.shape[1] == 1:
+        part, prices = values.reshape(-1)[row:end], mark.reshape(-1)[row:end]
+        for k in range(len(part)):
+            part[k] += units * prices[k]
+        return
     for k in range(row, end):
         values[k, m] += units * mark[k, j]
