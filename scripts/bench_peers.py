@@ -63,8 +63,9 @@ def main() -> None:
         return found
 
     closed_at, _, prices = many()
+    held = ranked(prices)
     index = pd.DatetimeIndex(closed_at.view("datetime64[ns]"))
-    closes, weights = (pd.DataFrame(values, index=index) for values in (prices, ranked(prices)))
+    closes, weights = (pd.DataFrame(values, index=index) for values in (prices, held))
 
     def vectorbt_3() -> object:
         done = vbt.Portfolio.from_orders(
@@ -78,11 +79,17 @@ def main() -> None:
         )
         return done.value()
 
+    def raptorbt_3() -> object:
+        # It knows no rate of one's own, only schedules: this one costs less than a tenth of what the others pay.
+        own = {"segment": "futures_cds", "dp_charge_per_isin": 0.0, "periods_per_year": float(YEAR)}
+        return rb.simulate_rebalance_policy(prices, held, CAPITAL, "calendar", 1.0, **own).equity_curve()
+
     jobs = {
         "W1 vectorbt": vectorbt_1,
         "W1 raptorbt": raptorbt_1,
         "W2 raptorbt, its own threads": raptorbt_2,
         "W3 vectorbt": vectorbt_3,
+        "W3 raptorbt, at fees of its own": raptorbt_3,
     }
     for job in jobs.values():
         job()

@@ -67,7 +67,7 @@ def test_a_sweep_is_its_runs_one_by_one_whatever_the_chunks_and_threads() -> Non
     rng = np.random.default_rng(5)
     wishes = np.repeat(rng.random((7, 40, 2)) / 2.0, 10, axis=1)
     alone = np.array([backtest(bars, wish, book).nav[-1] for wish in wishes])
-    for chunk, threads in ((1, 1), (3, 2), (20, 4)):
+    for chunk, threads in ((None, 2), (1, 1), (3, 2), (20, 4)):
         found = sweep(
             bars,
             book,

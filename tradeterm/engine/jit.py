@@ -7,15 +7,25 @@ in memory.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
 from numba import config as numba_config
 
+# Numba asks for scipy's linear algebra, which no kernel uses and which takes 0.1 s to import.
+_ABSENT = "scipy.linalg.cython_blas"
+if _ABSENT not in sys.modules:
+    sys.modules[_ABSENT] = None  # type: ignore[assignment]
+    try:
+        import numba.np.arraymath
+    finally:
+        del sys.modules[_ABSENT]
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["extremes", "inner", "kernel", "maker", "merged", "pasted"]
+__all__ = ["inner", "kernel", "maker", "merged", "pasted"]
 
 F = TypeVar("F", bound="Callable[..., object]")
 
@@ -42,15 +52,6 @@ def inner(function: F) -> F:
     Taking dozens of arrays out of Python's tuples is as much code as most kernels are, and half of the time to compile.
     """
     return cast("F", numba.njit(**(_OPTIONS | _BORROWS | {"no_cpython_wrapper": True}))(function))
-
-
-def extremes(function: F) -> F:
-    """Compile ``function`` as :func:`inner` does, for lows and highs of finite numbers.
-
-    They are the same in any order, which lets the machine take several at a time.
-    """
-    options = _OPTIONS | _BORROWS | {"no_cpython_wrapper": True, "fastmath": {"nnan", "nsz"}}
-    return cast("F", numba.njit(**options)(function))
 
 
 def pasted(function: F) -> F:

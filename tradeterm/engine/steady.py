@@ -16,7 +16,7 @@ import numpy as np
 
 from tradeterm.engine.actions import acts
 from tradeterm.engine.book import HALTED, NO_FILL, NORMAL
-from tradeterm.engine.jit import extremes, inner, merged, pasted
+from tradeterm.engine.jit import inner, merged, pasted
 
 if TYPE_CHECKING:
     from tradeterm.core.types import BoolArray, FloatArray
@@ -218,23 +218,33 @@ def _other_market(market: Market, row: int) -> bool:
 @inner
 def _range(values: FloatArray, j: int, row: int, end: int) -> tuple[float, float]:
     """Lowest and highest of a column of finite values in [row, end)."""
+    return _widened(values, j, row, end, values[row, j], values[row, j])
+
+
+@inner
+def _widened(values: FloatArray, j: int, row: int, end: int, low: float, high: float) -> tuple[float, float]:
+    """Widen two extremes by those of a column in [row, end); what is not a number is neither below nor above."""
     if values.shape[1] == 1:
-        return _range_of(values.reshape(-1), row, end)
-    low, high = values[row, j], values[row, j]
-    for k in range(row, end):
-        low = min(low, values[k, j])
-        high = max(high, values[k, j])
-    return low, high
+        return _widen(values.reshape(-1)[row:end], low, high)
+    return _widen(values[row:end, j], low, high)
 
 
-@extremes
-def _range_of(values: FloatArray, row: int, end: int) -> tuple[float, float]:
-    part = values[row:end]
-    low, high = part[0], part[0]
-    for k in range(len(part)):
-        low = min(low, part[k])
-        high = max(high, part[k])
-    return low, high
+@inner
+def _widen(values: FloatArray, low: float, high: float) -> tuple[float, float]:
+    # Two chains of comparisons take half the time of one: each waits for the one before it.
+    other_low, other_high = low, high
+    pairs = len(values) // 2
+    for i in range(pairs):
+        one, other = values[2 * i], values[2 * i + 1]
+        low = one if one < low else low
+        high = one if one > high else high
+        other_low = other if other < other_low else other_low
+        other_high = other if other > other_high else other_high
+    if 2 * pairs < len(values):
+        last = values[2 * pairs]
+        low = last if last < low else low
+        high = last if last > high else high
+    return min(low, other_low), max(high, other_high)
 
 
 @merged
@@ -250,32 +260,20 @@ def _measure(
         low, high = _range(market.mark, j, row, end)
         span.worth_low[j], span.worth_high[j] = unit * low, unit * high
         if at_fill:
-            low, high = _sized(market.fill_open, j, row, end, low, high)
+            # No row of a block has a split, so that a fill's price is its bar's open, where there is any.
+            low, high = _widened(market.fill_open, j, row, end, low, high)
         span.sized_low[j], span.sized_high[j] = unit * low, unit * high
         if state.lots[j] != 0.0:
             held, only = held + 1, int(np.int64(j))
             _add_value(record.nav, row, end, market.mark, j, state.lots[j], unit)
     if held > 1:
-        span.nav[0], span.nav[1] = _range_of(record.nav, row, end)
+        span.nav[0], span.nav[1] = _widen(record.nav[row:end], record.nav[row], record.nav[row])
     else:
         # Rounding keeps the order: the NAV of the lowest price is the lowest NAV.
         lots, cash = state.lots[only], state.cash[0]
         one = cash + lots * span.worth_low[only] if held else cash
         other = cash + lots * span.worth_high[only] if held else cash
         span.nav[0], span.nav[1] = min(one, other), max(one, other)
-
-
-@inner
-def _sized(fill_open: FloatArray, j: int, row: int, end: int, low: float, high: float) -> tuple[float, float]:
-    """Widen the extremes of marks by those of fills, which quantities are sized at where there are any.
-
-    No row of a block has a split, so that a fill's price is its bar's open.
-    """
-    for k in range(row, end):
-        # Not a number is neither below nor above.
-        low = fill_open[k, j] if fill_open[k, j] < low else low
-        high = fill_open[k, j] if fill_open[k, j] > high else high
-    return low, high
 
 
 @inner
