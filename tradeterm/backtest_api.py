@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Book", "Outcome", "Prices", "backtest", "sweep"]
 
 _DERISK_FACTOR, _NO_RESUME = 0.5, math.inf
-# Bytes of NAV that a sweep has in hand at a time, by thread.
-_CACHED = 750_000
+# Bytes of NAV that a sweep has in hand at a time, by thread: more leaves the caches, less has threads wait for each other.
+_CACHED = 2_200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def sweep(
     """Measure many runs over the same prices; returns (runs,).
 
     weights : gives (r, T, N) of a range of runs; measure : (r, T) NAV, which the next runs overwrite, to (r,)
-    chunk : runs at a time, which is what a thread holds in memory; by default what the cache of a core holds
+    chunk : runs at a time, which is what a thread holds in memory; by default 2 MB of NAV
     """
     market, terms = _market(prices, book), _terms(prices, book)
     rows, count = market.mark.shape

@@ -185,7 +185,6 @@ def _advance_run(
                 if size > 1:
                     size = max(1, size // 4)
                     continue
-        size = max(size, min(_AFRESH, longest))
         error = decide_row(market, plan, terms, state, row, decision)
         if error != 0:
             return error
@@ -193,7 +192,10 @@ def _advance_run(
         fills = record.filled[row] if record.filled.shape[0] > 0 else filled
         moved = fill_row(market, terms, state, row, decision, bench, fills)
         _note_fills(record, row, bench, moved)
-        steady = free and is_steady(state, decision, fills)
+        # Where not even one row stood, drift is traded again and again: then no more is tried until none was.
+        steady = free and (size > 1 or not moved) and is_steady(state, decision, fills)
+        if not moved:
+            size = max(size, min(_AFRESH, longest))
         row += 1
     if stop > start:
         state.accrued_at[0] = market.times[stop - 1]
