@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Book", "Outcome", "Prices", "backtest", "sweep"]
 
 _DERISK_FACTOR, _NO_RESUME = 0.5, math.inf
-# Bytes of NAV that a sweep has in hand at a time, by thread: more leaves the caches, less has threads wait for each other.
+# Bytes of NAV that a thread of a sweep has in hand: more leaves the caches, less has threads wait for each other.
 _CACHED = 2_200_000
 
 
