@@ -14,6 +14,7 @@ from tradeterm.engine.regime import AXES, classify
 from tradeterm.research.backtest import prepare, run_backtest
 from tradeterm.research.desk import thresholds
 from tradeterm.store.runs import RunStore
+from tradeterm.views.runs import build_run
 
 START = from_iso("2023-06-01")
 
@@ -48,6 +49,16 @@ def test_points_are_the_starting_capital_and_the_day_ends_of_the_nav(kept: tuple
     assert days["ts"].iloc[1:].tolist() == ends["ts"].tolist()
     assert days["nav"].iloc[1:].tolist() == ends["nav"].tolist()
     assert len(days) - 1 == metrics(kept)["days"]
+
+
+def test_the_drawdowns_that_are_drawn_are_those_of_the_metrics(kept: tuple[Bench, str]) -> None:
+    view = build_run(kept[0].workspace, kept[1])
+    assert view is not None
+    days = frame(kept, "days")["nav"]
+    np.testing.assert_allclose([point.drawdown for point in view.points], (days / days.cummax() - 1.0)[1:], rtol=1e-12)
+    assert min(point.drawdown for point in view.points) == pytest.approx(metrics(kept)["max_drawdown"], rel=1e-12)
+    # A decision within a day found less.
+    assert -frame(kept, "nav")["drawdown"].max() < metrics(kept)["max_drawdown"]
 
 
 def test_turnover_and_exposure_by_day_add_up_to_the_metrics(kept: tuple[Bench, str]) -> None:

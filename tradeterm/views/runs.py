@@ -185,11 +185,18 @@ def build_run(workspace: Workspace, run_id: str) -> RunView | None:
 
 
 def day_points(nav: pa.Table) -> tuple[Point, ...]:
-    """Points of the metrics' series in a run's NAV table; of every decision where none is marked."""
-    columns = nav.select(["ts", "nav", "drawdown", "day_end"]).to_pydict()
-    rows = list(zip(_ns(nav, "ts"), columns["nav"], columns["drawdown"], columns["day_end"], strict=True))
-    chosen = [row for row in rows if row[3]] or rows
-    return tuple(Point(ts_ns=ts, nav=value, drawdown=0.0 - abs(down)) for ts, value, down, _ in chosen)
+    """Points of the metrics' series in a run's NAV table; of every decision where none is marked.
+
+    Drawdowns are the metrics' own, from one point to another: the ladder's, which the table has, know each decision.
+    """
+    columns = nav.select(["nav", "day_end"]).to_pydict()
+    rows = list(zip(_ns(nav, "ts"), columns["nav"], columns["day_end"], strict=True))
+    # The first decision found the starting capital.
+    peak, points = rows[0][1] if rows else 0.0, []
+    for ts, value, _ in [row for row in rows if row[2]] or rows:
+        peak = max(peak, value)
+        points.append(Point(ts_ns=ts, nav=value, drawdown=value / peak - 1.0))
+    return tuple(points)
 
 
 def _ns(table: pa.Table, name: str) -> list[int]:
