@@ -81,6 +81,35 @@ def test_a_sweep_is_its_runs_one_by_one_whatever_the_chunks_and_threads() -> Non
     assert len(sweep(bars, book, 0, lambda own: wishes[:0], measure=lambda nav: nav[:, -1])) == 0
 
 
+def test_a_sweep_ends_where_a_part_of_it_fails() -> None:
+    bars, asked = walk(50, 1), []
+
+    def weights(own: range) -> np.ndarray:
+        asked.append(own.start)
+        if own.start == 2:
+            raise ZeroDivisionError
+        return np.zeros((len(own), 50, 1))
+
+    with pytest.raises(ZeroDivisionError):
+        sweep(bars, Book(), 1000, weights, measure=lambda nav: nav[:, -1], chunk=1, threads=1)
+    assert asked == [0, 1, 2]
+
+
+def test_a_sweep_takes_no_more_memory_than_its_runs() -> None:
+    found = sweep(
+        walk(50, 1), Book(), 3, lambda own: np.zeros((3, 50, 1)), measure=lambda nav: nav[:, -1], chunk=10**12
+    )
+    assert found.tolist() == [100_000.0] * 3
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf, -np.inf])
+def test_a_weight_that_is_no_number_is_refused(weight: float) -> None:
+    wish = np.full((20, 2), 0.3)
+    wish[7, 1] = weight
+    with pytest.raises(BadMarket, match="not finite"):
+        backtest(walk(20, 2), wish, Book())
+
+
 def test_strategies_of_one_book_are_netted_and_each_books_its_own() -> None:
     bars, book = walk(300, 2), Book(fee=0.001, slippage=0.0005)
     one = np.repeat(np.random.default_rng(6).random((30, 2)) / 4.0, 10, axis=0)

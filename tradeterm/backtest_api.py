@@ -32,6 +32,7 @@ __all__ = ["Book", "Outcome", "Prices", "backtest", "sweep"]
 _DERISK_FACTOR, _NO_RESUME = 0.5, math.inf
 # Bytes of NAV that a thread of a sweep has in hand: more leaves the caches, less has threads wait for each other.
 _CACHED = 2_200_000
+_MOST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ def backtest(prices: Prices, weights: FloatArray, book: Book) -> Outcome:
     Raises
     ------
     BadMarket
-        When a price or an instant can't be, or a quantity is not exact.
+        When a price or an instant can't be, a weight is not finite, or a quantity is not exact.
     """
     market, terms = _market(prices, book), _terms(prices, book)
     rows, count = market.mark.shape
@@ -119,25 +120,36 @@ def sweep(
     """Measure many runs over the same prices; returns (runs,).
 
     weights : gives (r, T, N) of a range of runs; measure : (r, T) NAV, which the next runs overwrite, to (r,)
-    chunk : runs at a time, which is what a thread holds in memory; by default 2 MB of NAV
+    chunk : runs at a time, which is what a thread holds in memory; by default 2 MB of NAV, at most 20
     """
     market, terms = _market(prices, book), _terms(prices, book)
     rows, count = market.mark.shape
-    size = max(1, _CACHED // (8 * max(1, rows))) if chunk is None else chunk
+    size = max(1, min(_MOST, _CACHED // (8 * max(1, rows)))) if chunk is None else min(chunk, max(1, runs))
     parts = iter([range(start, min(start + size, runs)) for start in range(0, runs, size)])
     found = np.empty(runs)
 
     def work() -> None:
         room, all_runs = new_room(market, terms, 1), new_record(size, rows, 1, count, nav_only=True)
-        for own in parts:
-            record = first_runs(all_runs, len(own))
-            state = new_state(len(own), 1, count, book.capital)
-            advance(market, _plan(weights(own)[:, :, None]), terms, state, record, 0, rows, room)
-            found[own.start : own.stop] = measure(record.nav)
+        try:
+            for own in parts:
+                record = first_runs(all_runs, len(own))
+                state = new_state(len(own), 1, count, book.capital)
+                advance(market, _plan(weights(own)[:, :, None]), terms, state, record, 0, rows, room)
+                found[own.start : own.stop] = measure(record.nav)
+        finally:
+            leave_rest()
+
+    def leave_rest() -> None:
+        # Of what was to come where one has failed or a person has interrupted; else nothing is left.
+        for _ in parts:
+            pass
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        for done in [pool.submit(work) for _ in range(threads)]:
-            done.result()
+        try:
+            for done in [pool.submit(work) for _ in range(threads)]:
+                done.result()
+        finally:
+            leave_rest()
     return found
 
 

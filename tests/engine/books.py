@@ -396,6 +396,67 @@ def calm_book(seed: int) -> Book:
     return Book(market, plan_with(wish, budget=budget), terms, 100_000.0)
 
 
+def eventful_book(seed: int) -> Book:
+    """Calm book in which what happens to instruments happens: actions, delistings, halts, bars that don't come.
+
+    Its capital may be small, so that a lot is much of it, and its band wide.
+    """
+    rng = np.random.default_rng([seed, 13])
+    book = calm_book(seed)
+    times, strategies, instruments = book.shape
+    shape, market = (times, instruments), book.market
+    mark, given = market.mark, dict[str, Any]()
+    if rng.random() < 0.6:
+        often = rng.choice([0.005, 0.02])
+        split = np.where(rng.random(shape) < often, rng.choice([2.0, 1.5, 0.5, 0.1], shape), 1.0)
+        mark = mark / (np.cumprod(split, axis=0) / split)
+        dividend = np.where(rng.random(shape) < often, rng.choice([0.01, 0.05], shape), 0.0) * mark
+        given = {"split": split, "dividend": dividend, "factor": np.cumprod(split, axis=0), "mark": mark}
+        opens = (mark - dividend) / split * np.exp(rng.normal(0.0, 0.001, shape))
+    else:
+        opens = market.fill_open
+    came = rng.random(shape) < rng.choice([1.0, 0.97, 0.9])
+    opens = np.where(came, opens, np.nan)
+    gone = np.where(rng.random(instruments) < 0.3, rng.integers(0, times, instruments), -1)
+    tradable, wish = market.tradable.copy(), book.plan.weights.copy()
+    for j, last in enumerate(gone.tolist()):
+        if last >= 0 and rng.random() < 0.5:
+            tradable[max(0, last - int(rng.integers(0, 20))) :, j] = False
+        if last >= 0 and rng.random() < 0.5:
+            wish[0, last:, :, j] = 0.0
+        if rng.random() < 0.3:
+            halt = int(rng.integers(0, times))
+            tradable[halt : halt + int(rng.integers(1, 30)), j] = False
+    wish *= rng.random((1, 1, strategies, instruments)) < rng.choice([0.6, 1.0])
+    budget = book.plan.budget.copy()
+    budget[:, int(rng.integers(1, times)) :] *= rng.choice([0.0, 0.5, 1.0, 1.0])
+    tight = np.full((1, times), INF)
+    tight[0, int(rng.integers(0, times)) :][: int(rng.integers(1, 60))] = rng.choice([0.1, 0.25, INF])
+    return book.but(
+        **given,
+        fill_open=opens,
+        fill_high=opens * np.exp(np.abs(rng.normal(0.0, 0.002, shape))),
+        fill_low=opens * np.exp(-np.abs(rng.normal(0.0, 0.002, shape))),
+        fill_at=np.where(came, market.times[:, None] + HOUR * rng.integers(0, 3, shape), -1),
+        fill_volume=rng.choice([np.nan, 1e7, 100.0, 5.0, 0.0], shape, p=[0.1, 0.8, 0.05, 0.03, 0.02]),
+        tradable=tradable,
+        gone=gone,
+        last_price=rng.choice([0.0, 20.0], instruments),
+        unit=np.where(market.rounds, rng.choice([1.0, 10.0, 50.0]), 1.0),
+        weights=wish,
+        budget=budget,
+        multiplier=rng.choice([1.0, 1.0, 0.5, 0.0], (1, strategies, instruments)),
+        flags=rng.choice([0, 1, 2], (1, strategies, instruments), p=[0.96, 0.02, 0.02]).astype(np.int8),
+        cap=rng.choice([0.3, INF], (1, strategies)),
+        carries=rng.random((1, strategies)) < 0.5,
+        asset_tight=tight,
+        band=rng.choice([0.0, 0.005, 0.02, 0.3], 1),
+        limit=rng.choice([np.nan, np.nan, 0.001, -0.003], (1, instruments)),
+        share=rng.choice([INF, INF, 0.1, 0.01], 1),
+        capital=float(rng.choice([2e3, 1e4, 1e5])),
+    )
+
+
 def _made_volumes(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     volume = rng.choice([0.0, 5.0, 100.0, 1e4, 1e7], shape, p=[0.05, 0.1, 0.15, 0.3, 0.4])
     return np.where(rng.random(shape) < 0.1, np.nan, volume)

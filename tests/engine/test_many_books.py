@@ -6,9 +6,10 @@ from contextlib import suppress
 
 import pytest
 import test_simulate as invariants
-from books import calm_book, random_book
+from books import calm_book, eventful_book, random_book
 from hypothesis.errors import UnsatisfiedAssumption
-from test_simulate_reference import compare
+from test_simulate import recorded_as_if_decided_anew
+from test_simulate_reference import compare, compare_book
 
 from tradeterm.engine.audit import audit
 
@@ -31,6 +32,9 @@ def test_the_second_simulator_and_the_audit_agree_on_every_book(batch: int) -> N
     fills, worst = 0, 0.0
     for seed in range(batch * BATCH, (batch + 1) * BATCH):
         compare(seed, at_fill=seed % 4 == 0)
+        recorded_as_if_decided_anew(eventful_book(seed))
+        if seed % 5 == 0:
+            compare_book(eventful_book(seed), seed)
         book = random_book(seed) if seed % 3 else calm_book(seed)
         state, record = book.run()
         found = audit(book.market, book.terms, record, state, capital=book.capital)

@@ -7,11 +7,11 @@ import threading
 
 import numpy as np
 import pytest
-from books import HOUR, INF, Book, calm_book, hand_book, random_book
+from books import HOUR, INF, Book, calm_book, eventful_book, hand_book, random_book
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from tradeterm.engine.book import HALTED, NORMAL, State, new_record, new_state, state_of, terms_of
+from tradeterm.engine.book import HALTED, NORMAL, Record, State, new_record, new_state, state_of, terms_of
 from tradeterm.engine.simulate import accrue, advance, advance_rows
 
 seeds = st.integers(0, 2**31)
@@ -180,10 +180,14 @@ def test_decisions_and_fills_called_one_by_one_give_the_kernels_bits(seed: int) 
         np.testing.assert_array_equal(getattr(state, name), getattr(alone, name), err_msg=name)
 
 
-@settings(max_examples=150)
+@settings(max_examples=300)
 @given(seed=seeds)
 def test_rows_at_which_nothing_changes_are_recorded_as_if_decided_anew(seed: int) -> None:
-    book = calm_book(seed)
+    recorded_as_if_decided_anew(calm_book(seed) if seed % 2 else eventful_book(seed))
+
+
+def recorded_as_if_decided_anew(book: Book) -> Record:
+    """Refuse a run that is not the same to the bit as one in which every row is decided; returns its record."""
     whole, record = book.run()
     state, rows = book.start()
     for row in range(book.shape[0]):
@@ -193,6 +197,28 @@ def test_rows_at_which_nothing_changes_are_recorded_as_if_decided_anew(seed: int
         np.testing.assert_array_equal(getattr(record, name), getattr(rows, name), err_msg=name)
     for name in State._fields:
         np.testing.assert_array_equal(getattr(whole, name), getattr(state, name), err_msg=name)
+    return record
+
+
+def test_a_last_lot_that_rounds_away_is_sold_whatever_the_band() -> None:
+    # 1.003 lots are wished for: one, until the price rises, and then none.
+    mark = np.where(np.arange(6) < 3, 100.0, 100.6)[:, None]
+    wish = np.where(np.arange(6) < 1, 0.2, 0.01003)[:, None, None]
+    record = recorded_as_if_decided_anew(hand_book(mark, wish, lot=[1.0], band=0.05, capital=10_000.0))
+    assert record.filled[0, :, 0].tolist() == [20.0, -19.0, 0.0, -1.0, 0.0, 0.0]
+
+
+def test_the_room_of_what_was_delisted_is_free_at_the_next_decision() -> None:
+    rows = np.arange(8)
+    wish = np.stack([np.full(8, 0.6), np.where(rows < 2, 0.5, 0.0), np.where(rows < 4, 0.0, 0.1)], axis=1)[:, None]
+    tradable = np.ones((8, 3), dtype=np.bool_)
+    tradable[1:, 1] = False
+    held = {"tradable": tradable, "gone": [-1, 4, -1], "last_price": [0.0, 100.0, 0.0], "lot": [0.0, 0.0, 0.0]}
+    record = recorded_as_if_decided_anew(
+        hand_book(np.full((8, 3), 100.0), wish, band=0.04, gross_cap=1.0, capital=10_000.0, **held)
+    )
+    scale = [1.0 / 1.1] * 4 + [(1.0 - 0.5 / 1.1) / 0.7] + [1.0] * 3
+    np.testing.assert_allclose(record.scale[0, :, 0], scale, rtol=1e-12)
 
 
 @settings(max_examples=40)
@@ -247,19 +273,20 @@ def test_a_run_in_two_parts_is_the_run_in_one(seed: int, cut: float) -> None:
 
 
 @settings(max_examples=40)
-@given(seed=seeds)
-def test_runs_side_by_side_do_not_touch_each_other(seed: int) -> None:
+@given(seed=seeds, runs=st.sampled_from([2, 6]))
+def test_runs_side_by_side_do_not_touch_each_other(seed: int, runs: int) -> None:
     book = random_book(seed)
     times, strategies, instruments = book.shape
-    twice = lambda part: type(part)(*(np.concatenate([values, values]) for values in part))  # noqa: E731 - one use
-    pair = Book(book.market, twice(book.plan), twice(book.terms), book.capital)
-    pair.plan.weights[0] *= 0.5
+    often = lambda part: type(part)(*(np.concatenate([values] * runs) for values in part))  # noqa: E731 - one use
+    many = Book(book.market, often(book.plan), often(book.terms), book.capital)
+    many.plan.weights[0] *= 0.5
     alone, record = book.run()
-    state = new_state(2, strategies, instruments, book.capital)
-    both = new_record(2, times, strategies, instruments, limits=book.limits)
-    advance(pair.market, pair.plan, pair.terms, state, both, 0, times)
-    np.testing.assert_array_equal(both.nav[1], record.nav[0])
-    np.testing.assert_array_equal(state.held[1], alone.held[0])
+    state = new_state(runs, strategies, instruments, book.capital)
+    side_by_side = new_record(runs, times, strategies, instruments, limits=book.limits)
+    advance(many.market, many.plan, many.terms, state, side_by_side, 0, times)
+    for run in range(1, runs):
+        np.testing.assert_array_equal(side_by_side.nav[run], record.nav[0])
+        np.testing.assert_array_equal(state.held[run], alone.held[0])
 
 
 @settings(max_examples=300)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
-from books import random_book
+from books import Book, random_book
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +13,10 @@ from tradeterm.engine.book import LADDER_STATES
 
 
 def compare(seed: int, **options: object) -> None:
-    book = random_book(seed, **options)
+    compare_book(random_book(seed, **options), seed)
+
+
+def compare_book(book: Book, seed: int) -> None:
     state, record = book.run()
     lines, account = reference.simulate(book.market, book.plan, book.terms, book.capital)
     _times, strategies, instruments = book.shape

@@ -94,7 +94,8 @@ def net(active: IndexArray, count: int, contribution: FloatArray, out: FloatArra
         for m in range(contribution.shape[0]):
             total += contribution[m, j]
             size += abs(contribution[m, j])
-        out[j] = total if abs(total) > _ROUNDING * size else 0.0
+        # What is not a number, or not finite, is no rounding: sizing refuses it.
+        out[j] = 0.0 if abs(total) <= _ROUNDING * size < math.inf else total
 
 
 @inner

@@ -20,7 +20,7 @@ from tradeterm.engine.jit import inner, kernel, maker, merged, pasted
 from tradeterm.engine.steady import LONGEST, is_steady, new_changes, new_span, stand, stands, unchanged_until
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
     from tradeterm.core.types import BoolArray, FloatArray
     from tradeterm.engine.book import Market, Plan, Record, State, Terms
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Room", "accrue", "advance", "advance_rows", "new_room"]
 
 _YEAR_NS = 365.0 * DAY_NS
+# Runs that are few.
+_FEW = 4
 # Rows of the first block that is tried after a decision.
 _AFRESH = 16
 
@@ -144,13 +146,6 @@ def _note_fills(record: Record, row: int, bench: Bench, moved: bool) -> None:
 
 
 @inner
-def _shares_rows(plan: Plan, terms: Terms) -> bool:
-    """Whether all runs have the same budgets and caps."""
-    caps = max(terms.asset_tight.shape[0], terms.class_cap.shape[0], terms.gross_cap.shape[0], terms.net_cap.shape[0])
-    return bool(max(plan.budget.shape[0], caps) == 1)
-
-
-@inner
 def _advance_run(
     market: Market,
     plan: Plan,
@@ -211,6 +206,7 @@ def _advance_runs(
     record: Record,
     start: int,
     stop: int,
+    shared: bool,
     changes: Changes,
     decision: Decision,
     bench: Bench,
@@ -220,7 +216,7 @@ def _advance_runs(
     """Decide and fill rows [start, stop) of every run; returns 0 or the error code of the row that failed."""
     for run in range(state.cash.shape[0]):
         mine, bounds = plan_of(plan, run), terms_of(terms, run)
-        if not _shares_rows(plan, terms):
+        if not shared:
             changes.known[:] = False
         book, into = state_of(state, run), record_of(record, run)
         error = _advance_run(market, mine, bounds, book, into, start, stop, changes, decision, bench, span, filled)
@@ -277,13 +273,20 @@ def advance(
         When a target quantity is not finite or not exact in float64 (above 2**53 lots).
     """
     room = room if room is not None else new_room(market, terms, state.held.shape[1])
-    if len(state.cash) == 1:
-        # Of one run alone the kernel is that of `advance_rows`: one less to compile.
-        with closing(_parts(market, plan, terms, state, record, start, stop, max(1, stop - start), room)) as parts:
+    runs = len(state.cash)
+    caps = (terms.asset_tight, terms.class_cap, terms.gross_cap, terms.net_cap)
+    shared = all(len(values) == 1 for values in (plan.budget, *caps))
+    if runs > _FEW:
+        _refuse(_advance_runs(market, plan, terms, state, record, start, stop, shared, *room), start, stop)
+        return
+    # For few runs the kernel is that of `advance_rows`: one less to compile and to load.
+    for run in range(runs):
+        if not shared:
+            room.changes.known[:] = False
+        own = [_of(part, run) for part in (plan, terms, state, record)]
+        with closing(_parts(market, own, start, stop, max(1, stop - start), room)) as parts:
             for error in parts:
                 _refuse(error, start, stop)
-    else:
-        _refuse(_advance_runs(market, plan, terms, state, record, start, stop, *room), start, stop)
 
 
 def advance_rows(market: Market, plan: Plan, terms: Terms, state: State, record: Record) -> Iterator[int]:
@@ -295,18 +298,19 @@ def advance_rows(market: Market, plan: Plan, terms: Terms, state: State, record:
         When a target quantity is not finite or not exact in float64 (above 2**53 lots).
     """
     room = new_room(market, terms, state.held.shape[1])
-    with closing(_parts(market, plan, terms, state, record, 0, len(market.times), 1, room)) as parts:
+    own = [_of(part, 0) for part in (plan, terms, state, record)]
+    with closing(_parts(market, own, 0, len(market.times), 1, room)) as parts:
         for row, error in enumerate(parts):
             _refuse(error, row, row + 1)
             yield row
 
 
 def _parts(
-    market: Market, plan: Plan, terms: Terms, state: State, record: Record, start: int, stop: int, step: int, room: Room
+    market: Market, own: Sequence[Any], start: int, stop: int, step: int, room: Room
 ) -> Generator[int, None, None]:
     going = np.ones(1, dtype=np.bool_)
-    only: tuple[Any, ...] = (market, *map(_only, (plan, terms, state, record)), start, stop, step, going, *room)
-    advancing = _advancing(*only)
+    given: tuple[Any, ...] = (market, *own, start, stop, step, going, *room)
+    advancing = _advancing(*given)
     try:
         yield from advancing
     finally:
@@ -316,9 +320,10 @@ def _parts(
             pass
 
 
-def _only(part: Any) -> Any:
-    """Views of the only run's arrays; what is one number of it stays an array of one."""
-    return type(part)(*(values[0] if values.ndim > 1 else values[:1] for values in part))
+def _of(part: Any, run: int) -> Any:
+    """Views of a run's arrays, as the kernels make them of many; what is one number of it stays an array of one."""
+    places = [run if len(values) > 1 else 0 for values in part]
+    return type(part)(*(v[at] if v.ndim > 1 else v[at : at + 1] for v, at in zip(part, places, strict=True)))
 
 
 def _refuse(error: int, start: int, stop: int) -> None:

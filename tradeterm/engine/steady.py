@@ -85,7 +85,9 @@ def is_steady(state: State, decision: Decision, filled: FloatArray) -> bool:
         return False
     for i in range(decision.number[0]):
         j = decision.active[i]
-        if decision.order[j] != filled[j] or (state.lots[j] != 0.0 and not decision.movable[j]):
+        # What was held at the decision may be gone since, and its room is free at the next.
+        held = state.lots[j] != 0.0 or decision.position[j] != 0.0
+        if decision.order[j] != filled[j] or (held and not decision.movable[j]):
             return False
     return True
 
@@ -381,6 +383,9 @@ def _within_band(market: Market, terms: Terms, state: State, decision: Decision,
         off_high = _high(wish, base_low, base_high) + _high(own, sized_low, sized_high)
         off = max(abs(off_low), abs(off_high))
         if market.rounds[j]:
+            # A wish for less than a lot is for none, and the band holds no exit back.
+            if lots != 0.0 and not abs(lots) * sized_low - off > sized_low * (1.0 + _NEAR):
+                return False
             off += sized_high
         # Written so that what is not a number is not within.
         if not off * span.worth_high[j] < band * sized_low:
