@@ -61,8 +61,10 @@ def mean(total: np.ndarray, window: int) -> np.ndarray:
 
 def crossings(close: np.ndarray, fast: int, slow: int) -> np.ndarray:
     """1 where the fast average is above the slow one."""
-    total = totals(close)
-    return (mean(total, fast) > mean(total, slow)).astype(np.float64)
+    total, up = totals(close), np.zeros(len(close))
+    quick = (total[slow:] - total[slow - fast : -fast]) / fast
+    up[slow - 1 :] = quick > (total[slow:] - total[:-slow]) / slow
+    return up
 
 
 def ranked(close: np.ndarray, look: int = 84, top: int = 10) -> np.ndarray:

@@ -18,7 +18,7 @@ from tradeterm.core.time import iso
 from tradeterm.engine.book import Market, Plan, Terms, first_runs, new_record, new_state
 from tradeterm.engine.checks import FAULTS, first_fault
 from tradeterm.engine.metrics import DayNav, nav_metrics
-from tradeterm.engine.simulate import advance, new_room
+from tradeterm.engine.simulate import Room, advance, new_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +103,7 @@ def backtest(prices: Prices, weights: FloatArray, book: Book) -> Outcome:
     wishes = weights[:, None] if weights.ndim == 2 else weights
     strategies = wishes.shape[1]
     record, state = new_record(1, rows, strategies, count), new_state(1, strategies, count, book.capital)
-    advance(market, _plan(wishes[None]), terms, state, record, 0, rows)
+    advance(market, _plan(wishes[None]), terms, state, record, 0, rows, _room(market, terms, strategies))
     return Outcome(nav=record.nav[0], record=record)
 
 
@@ -129,7 +129,7 @@ def sweep(
     found = np.empty(runs)
 
     def work() -> None:
-        room, all_runs = new_room(market, terms, 1), new_record(size, rows, 1, count, nav_only=True)
+        room, all_runs = _room(market, terms, 1), new_record(size, rows, 1, count, nav_only=True)
         try:
             for own in parts:
                 record = first_runs(all_runs, len(own))
@@ -188,6 +188,19 @@ def _market(prices: Prices, book: Book) -> Market:
     if fault:
         raise BadMarket(f"column {column}", iso(int(times[row])), FAULTS[fault])
     return market
+
+
+def _room(market: Market, terms: Terms, strategies: int) -> Room:
+    """Room in which it is known that no row but the first differs from the one before, where all closes are known.
+
+    Nothing else can change here: budgets, caps and calendars are the same at all rows.
+    """
+    room = new_room(market, terms, strategies)
+    if np.isfinite(market.mark).all():
+        room.changes.known[:] = True
+        room.changes.found[:] = False
+        room.changes.found[:1] = True
+    return room
 
 
 def _terms(prices: Prices, book: Book) -> Terms:

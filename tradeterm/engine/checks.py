@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tradeterm.engine.jit import kernel, merged, pasted
+from tradeterm.engine.jit import inner, kernel, merged, pasted
 
 if TYPE_CHECKING:
     from tradeterm.engine.book import Market
@@ -60,11 +60,42 @@ def _fault_of_fill(market: Market, row: int, j: int) -> int:
     return 0
 
 
+@inner
+def _suspects(market: Market) -> int:
+    """How many cells before the last row may have a fault other than of an action; several are counted at a time."""
+    count, rows = 0, market.times.shape[0] - 1
+    if market.unit.shape[0] == 1:
+        mark, at, volume = market.mark.reshape(-1), market.fill_at.reshape(-1), market.fill_volume.reshape(-1)
+        opened, low, high = market.fill_open.reshape(-1), market.fill_low.reshape(-1), market.fill_high.reshape(-1)
+        for k in range(rows):
+            now, until = market.times[k], market.times[k + 1]
+            count += _is_suspect(mark[k], opened[k], low[k], high[k], volume[k], at[k], now, until)
+        return count
+    for row in range(rows):
+        mark, at, volume = market.mark[row], market.fill_at[row], market.fill_volume[row]
+        opened, low, high = market.fill_open[row], market.fill_low[row], market.fill_high[row]
+        now, until = market.times[row], market.times[row + 1]
+        for j in range(len(mark)):
+            count += _is_suspect(mark[j], opened[j], low[j], high[j], volume[j], at[j], now, until)
+    return count
+
+
+@inner
+def _is_suspect(
+    mark: float, opened: float, low: float, high: float, volume: float, at: int, now: int, until: int
+) -> bool:
+    # Without a branch, as what is most often none is asked of every cell.
+    noise = 1e-9 * abs(opened)
+    filled = (at < now) | (at >= until) | (opened < low - noise) | (opened > high + noise) | (volume < 0.0)
+    return (mark <= 0.0) | (mark == math.inf) | ((at >= 0) & filled)
+
+
 @kernel
 def first_fault(market: Market) -> tuple[int, int, int]:
     """Return the first fault as its number in :data:`FAULTS`, row and column; (0, 0, 0) without any."""
-    acted = market.split.shape[0] > 0
-    for row in range(market.times.shape[0]):
+    rows, acted = market.times.shape[0], market.split.shape[0] > 0
+    # The last row has no next decision, and is looked at by itself.
+    for row in range(0 if acted or _suspects(market) > 0 else max(0, rows - 1), rows):
         for j in range(market.unit.shape[0]):
             mark = market.mark[row, j]
             fault = 0

@@ -161,9 +161,11 @@ def _ratio(over: float | None, under: float | None) -> float | None:
 
 def _spread(values: FloatArray, size: float) -> float | None:
     """Sample standard deviation; None under two values or where they differ by rounding only."""
-    if len(values) < 2 or float(np.ptp(values)) <= _FLAT * size:
-        return None
-    return _known(float(np.std(values, ddof=1)))
+    return None if _is_flat(values, size) else _known(float(np.std(values, ddof=1)))
+
+
+def _is_flat(values: FloatArray, size: float) -> bool:
+    return len(values) < 2 or float(np.ptp(values)) <= _FLAT * size
 
 
 def _growth(total: float, periods_per_year: int, days: int) -> float | None:
@@ -193,16 +195,17 @@ def _days(span_ns: int) -> int:
     return int(-(-span_ns // DAY_NS))
 
 
-def _moments(returns: FloatArray, spread: float | None) -> tuple[float | None, float | None]:
-    """Skew and Pearson kurtosis."""
-    if spread is None:
-        return None, None
+def _moments(returns: FloatArray) -> tuple[float | None, float | None, float | None]:
+    """Sample standard deviation, skew and Pearson kurtosis; None where the returns differ by rounding only."""
+    if _is_flat(returns, max(1.0, float(np.abs(returns).max(initial=0.0)))):
+        return None, None, None
     centred = returns - returns.mean()
     # Products: a power of three is forty times as slow.
     squares = centred * centred
     second = float(np.mean(squares))
     third, fourth = float(np.mean(squares * centred)), float(np.mean(squares * squares))
-    return _known(third / second**1.5), _known(fourth / second**2)
+    spread = math.sqrt(float(squares.sum()) / (len(returns) - 1))
+    return _known(spread), _known(third / second**1.5), _known(fourth / second**2)
 
 
 def _standard_error(sharpe: float | None, skew: float | None, kurtosis: float | None, days: int) -> float | None:
@@ -213,12 +216,11 @@ def _standard_error(sharpe: float | None, skew: float | None, kurtosis: float | 
     return math.sqrt(variance) if variance > _FLAT else None
 
 
-def _tail(returns: FloatArray) -> tuple[float, float]:
+def _tail(returns: FloatArray, losses: FloatArray) -> tuple[float, float]:
     """The empirical 5 % quantile, linear between neighbours, and the mean of the returns up to it."""
     place = (len(returns) - 1) * 0.05
     below = int(place)
     above = min(below + 1, len(returns) - 1)
-    losses = returns[returns < 0.0]
     # Most often the losses alone hold the tail, and they are far fewer.
     lowest = np.sort(np.partition(losses if len(losses) > above else returns, above)[: above + 1])
     quantile = lowest[below] + (lowest[above] - lowest[below]) * (place - below)
@@ -232,13 +234,13 @@ def _of_returns(day_nav: DayNav) -> Metrics:
     total = _known(float(points[-1] / points[0] - 1.0)) if days > 0 and points[0] > 0.0 else None
     known = len(returns) > 0
     mean = float(returns.mean()) if known else None
-    spread = _spread(returns, max(1.0, float(np.abs(returns).max()))) if known else None
+    spread, skew, kurtosis = _moments(returns)
     daily_sharpe = _ratio(mean, spread)
-    skew, kurtosis = _moments(returns, spread)
     error = _standard_error(daily_sharpe, skew, kurtosis, days)
     t_value = _ratio(daily_sharpe, error)
-    loss = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2))) if known else None
-    value_at_risk, tail = _tail(returns) if known else (None, None)
+    losses = returns[returns < 0.0]
+    loss = math.sqrt(float((losses * losses).sum()) / len(returns)) if known else None
+    value_at_risk, tail = _tail(returns, losses) if known else (None, None)
     return {
         "days": days,
         "total_return": total,
@@ -246,7 +248,7 @@ def _of_returns(day_nav: DayNav) -> Metrics:
         "volatility": (spread or 0.0) * math.sqrt(year) if len(returns) > 1 else None,
         "sharpe": daily_sharpe * math.sqrt(year) if daily_sharpe is not None else None,
         "sortino": _ratio(mean * math.sqrt(year), loss) if mean is not None else None,
-        "omega": _ratio(float(np.maximum(returns, 0.0).sum()), float(np.maximum(-returns, 0.0).sum())),
+        "omega": _ratio(float(np.maximum(returns, 0.0).sum()), -float(losses.sum())),
         "var_95": value_at_risk,
         "cvar_95": tail,
         "psr": 0.5 * (1.0 + math.erf(t_value / math.sqrt(2.0))) if t_value is not None else None,
@@ -337,10 +339,12 @@ def bps_robust(
     returns : (n,) net, by day; daily_cost : mean daily cost, fraction of NAV
     """
     days = len(returns)
-    spread = _spread(returns, max(1.0, float(np.abs(returns).max()))) if days >= _MIN_DAYS else None
-    mean = float(returns.mean()) if days else 0.0
+    if days < _MIN_DAYS:
+        return None
+    mean = float(returns.mean())
+    spread, skew, kurtosis = _moments(returns)
     sharpe = _ratio(mean, spread)
-    error = _standard_error(sharpe, *_moments(returns, spread), days)
+    error = _standard_error(sharpe, skew, kurtosis, days)
     if sharpe is None or error is None:
         return None
     low = (sharpe - 1.645 * error) * math.sqrt(periods_per_year)

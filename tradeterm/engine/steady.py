@@ -472,11 +472,15 @@ def _add_size(values: FloatArray, row: int, end: int, mark: FloatArray, j: int, 
 @inner
 def _relate(nav: FloatArray, gross: FloatArray, drawdown: FloatArray, row: int, end: int, peak: float) -> None:
     """Turn gross values into fractions of NAV, and write the drawdowns from a peak that goes on."""
+    # One loop for each: only the peak waits for the row before.
     navs, sizes, falls = nav[row:end], gross[row:end], drawdown[row:end]
     for k in range(len(navs)):
         peak = max(peak, navs[k])
+        falls[k] = peak
+    for k in range(len(navs)):
+        falls[k] = 1.0 - navs[k] / falls[k]
+    for k in range(len(navs)):
         sizes[k] /= navs[k]
-        falls[k] = 1.0 - navs[k] / peak
 
 
 @merged
